@@ -1,0 +1,50 @@
+"""The index: one row a video, with what it is, where it is and whom it pairs with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from laanet_core.errors import LaanetError
+from laanet_core.tables import read_table, write_table
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """One video of a data set.
+
+    video_id: path inside the data set without suffix, unique; path: relative to the data set's root; label: 0 real, 1 fake;
+    method: manipulation, or `real`; compression: c0, c23, c40 or empty; split: train, val or test;
+    source_id: video_id of a fake's pristine video, else empty; size_bytes; digest: SHA-256 of the file.
+    """
+
+    video_id: str
+    path: str
+    label: int
+    method: str
+    compression: str
+    split: str
+    source_id: str
+    size_bytes: int
+    digest: str
+
+
+COLUMNS = [field.name for field in fields(IndexRow)]
+
+
+def write_index(path: Path, rows: list[IndexRow]) -> None:
+    """Write an index sorted by video_id; raises LaanetError for a repeated video_id."""
+    ordered = sorted(rows, key=lambda row: row.video_id)
+    for first, second in zip(ordered, ordered[1:], strict=False):
+        if first.video_id == second.video_id:
+            raise LaanetError(f"{second.path} and {first.path} are both video '{first.video_id}'; rename one of them.")
+    write_table(path, COLUMNS, map(asdict, ordered))
+
+
+def read_index(path: Path) -> list[IndexRow]:
+    """Read an index; raises LaanetError when it is missing or malformed."""
+    rows = read_table(path, COLUMNS)
+    try:
+        return [IndexRow(**{**row, "label": int(row["label"]), "size_bytes": int(row["size_bytes"])}) for row in rows]  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise LaanetError(f"{path}: malformed index ({error}); rebuild it with 'dvc repro'.") from None

@@ -1,0 +1,140 @@
+"""Content-keyed work folder: finished videos survive a kill, `dvc repro` and `dvc exp run`.
+
+Each item (a video) is one file, named by the SHA-256 of everything that determines it. It is written under a temporary name,
+renamed when complete, and hard-linked into the stage's output. The folder is `.work`, or what LAANET_WORK names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from laanet_core.errors import LaanetError
+from laanet_core.progress import Progress
+
+
+def work_root() -> Path:
+    """The work folder: LAANET_WORK, or `.work` in the current folder."""
+    return Path(os.environ.get("LAANET_WORK", ".work")).absolute()
+
+
+def code_version(*modules: ModuleType) -> str:
+    """SHA-256 over the source of modules: the version of the code that made an item."""
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def item_key(**parts: Any) -> str:
+    """SHA-256 of the JSON of named parts (item digest, parameters, code version), independent of their order."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class WorkDir:
+    """The finished items of one step of one data set (`step` such as `frames/demo`)."""
+
+    def __init__(self, step: str, root: Path | None = None) -> None:
+        self.folder = (root or work_root()) / step
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, key: str) -> Path:
+        """Where the item of this key is, or will be."""
+        return self.folder / key[:2] / key
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second writer out; raises LaanetError when another process holds the step."""
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LaanetError(f"{self.folder}: another run is writing here; wait for it or end it, then start again.") from None
+            self._sweep()
+            yield
+
+    def _sweep(self) -> None:
+        """Remove what killed runs left half-written."""
+        for leftover in self.folder.glob("*/*.tmp"):
+            leftover.unlink()
+
+
+def run_items(
+    work: WorkDir,
+    keys: Mapping[str, str],
+    compute: Callable[[Any, Path], None],
+    tasks: Mapping[str, Any],
+    executor: Executor,
+    label: str,
+) -> dict[str, Path]:
+    """Make every item that is not there yet; return item name -> finished file.
+
+    keys: item name -> item key; tasks: item name -> the picklable argument of `compute`, a module-level function
+    `compute(task, path)` that writes one file at `path`. Items run in any order on any worker; one that raises ends the
+    run with its error, and what is finished stays.
+    """
+    paths = {name: work.path(key) for name, key in keys.items()}
+    waiting = [name for name, path in paths.items() if not path.exists()]
+    with Progress(label, total=len(paths), done=len(paths) - len(waiting)) as progress:
+        futures: dict[Future[None], str] = {}
+        for name in waiting:
+            paths[name].parent.mkdir(exist_ok=True)
+            futures[executor.submit(_compute_item, compute, tasks[name], paths[name])] = name
+        try:
+            for future in as_completed(futures):
+                future.result()
+                progress.advance(futures[future])
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+    return paths
+
+
+def _compute_item(compute: Callable[[Any, Path], None], task: Any, path: Path) -> None:
+    """Compute under a temporary name of this process, then rename: a file that is there is whole."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        compute(task, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def link_item(item: Path, out: Path) -> None:
+    """Put a finished item into a stage's output: a hard link, or a copy on another file system."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.unlink(missing_ok=True)
+    try:
+        os.link(item, out)
+    except OSError:
+        shutil.copyfile(item, out)
+
+
+def output_path(folder: Path, video_id: str, suffix: str) -> Path:
+    """`folder/video_id + suffix`; raises LaanetError when the id would leave the folder."""
+    path = Path(os.path.normpath(folder / f"{video_id}{suffix}"))
+    if not path.is_relative_to(os.path.normpath(folder)) or "\x00" in video_id:
+        raise LaanetError(f"video id {video_id!r} leaves its folder {folder}; rename the video.")
+    return path
+
+
+def clear_output(folder: Path) -> None:
+    """Empty a stage's output folder, whatever an earlier run left in it."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)

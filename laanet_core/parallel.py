@@ -1,0 +1,93 @@
+"""Workers: a process pool by default, a Dask cluster when LAANET_SCHEDULER names one. Never changes a result."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from laanet_core.errors import LaanetError
+
+_PR_SET_PDEATHSIG = 1
+
+
+def worker_count() -> int:
+    """LAANET_WORKERS, or the number of CPUs this process may use."""
+    text = os.environ.get("LAANET_WORKERS", "")
+    if not text:
+        return len(os.sched_getaffinity(0))
+    if not text.isdigit() or int(text) < 1:
+        raise LaanetError(f"LAANET_WORKERS is {text!r}; give a whole number of at least 1.")
+    return int(text)
+
+
+@contextmanager
+def open_executor() -> Iterator[Executor]:
+    """The executor for per-video work; LAANET_SCHEDULER=tcp://host:port sends it to a Dask cluster."""
+    scheduler = os.environ.get("LAANET_SCHEDULER")
+    if scheduler:
+        from distributed import Client
+
+        with Client(scheduler) as client:
+            yield client.get_executor()
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(worker_count(), mp_context=context, initializer=start_worker) as pool:
+        yield pool
+
+
+def start_worker() -> None:
+    """Initialise a worker process: it ends with its parent, and its libraries use one thread each."""
+    _die_with_parent()
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def end_with_pipeline() -> None:
+    """End this process when the one that started it (dvc, make, a shell) dies, so that no orphan goes on writing."""
+    _die_with_parent()
+    for pid in _ancestors_up_to("dvc"):
+        threading.Thread(target=_end_after, args=(pid,), daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel for SIGKILL at the parent's death (Linux)."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _ancestors_up_to(name: str) -> list[int]:
+    """Process ids from this process's grandparent to the nearest ancestor whose command line names `name`, or none."""
+    found, pid = [], os.getppid()
+    while pid > 1:
+        found.append(pid)
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            status = Path(f"/proc/{pid}/stat").read_text()
+        except FileNotFoundError:
+            return []
+        if any(Path(os.fsdecode(part)).name == name for part in command[:3]):
+            return found
+        pid = int(status.rpartition(")")[2].split()[1])
+    return []
+
+
+def _end_after(pid: int) -> None:
+    """Wait for a process to end, then kill this one; its workers follow."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return
+    multiprocessing.connection.wait([descriptor])
+    os.kill(os.getpid(), signal.SIGKILL)

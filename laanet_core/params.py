@@ -1,0 +1,214 @@
+"""Typed parameters: one class for each section of params.yaml. Units stand in the docstrings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from laanet_core.errors import LaanetError
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Split = Literal["train", "val", "test"]
+DetectorName = Literal["retinaface_mobilenet", "retinaface_resnet50"]
+
+
+class Section(BaseModel):
+    """Base of every section: an unknown key is an error, values are never changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetParams(Section):
+    """One data set, named by its key under `datasets`.
+
+    root: folder of the data set, absolute or relative to the project.
+    adapter: folder layout (`laanet_core.datasets`); by default the key itself where a layout has that name, else `folder`.
+    compression: which compression of a data set that has several (FF++, DFD).
+    """
+
+    root: str
+    adapter: str | None = None
+    compression: Literal["c0", "c23", "c40"] = "c23"
+
+
+class AssetsParams(Section):
+    """paths: asset name -> a file that the user already has, used instead of a download."""
+
+    paths: dict[str, str] = {}
+
+
+class DemoParams(Section):
+    """The embedded data set. enabled: build it; seconds: length of a clip; crf: H.264 quality of its files."""
+
+    enabled: bool
+    seconds: float = Field(gt=0)
+    crf: int = Field(ge=0, le=51)
+
+
+class FramesParams(Section):
+    """count: frames sampled a video, by split; minimum: fewer decodable frames than this is `too_few_frames`."""
+
+    count: dict[Split, Annotated[int, Field(ge=1)]]
+    minimum: int = Field(ge=1)
+
+
+class CropsParams(Section):
+    """enlarge: side of the crop over the longer side of the face box; size: pixels of a crop's side, a multiple of 32;
+    faces: the largest face of a frame or all; min_score: detector confidence below which there is no face;
+    max_side: longer side in pixels at which faces are searched."""
+
+    detector: DetectorName
+    enlarge: float = Field(ge=1, le=4)
+    size: int = Field(ge=64, le=1024, multiple_of=32)
+    faces: Literal["largest", "all"]
+    min_score: Probability
+    max_side: int = Field(ge=128, le=4096)
+
+
+class QualityParams(Section):
+    """bins: ascending edges of the Mask-SSIM bins, the last bin closed on both sides;
+    forehead: how far the head mask reaches above the eyebrows, in distances from the brows to the chin."""
+
+    bins: list[float] = Field(min_length=2)
+    forehead: float = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> QualityParams:
+        if any(low >= high for low, high in zip(self.bins, self.bins[1:], strict=False)):
+            raise ValueError(f"bins must ascend, found {self.bins}")
+        return self
+
+
+class ModelParams(Section):
+    """The network. backbone: a timm name; pretrained: start from the ImageNet weights in data/assets;
+    levels: feature levels used by the pyramid, from the top; gamma_w: exponent of E-FPN's mask (Eq. 9);
+    dropout: on each tap in training; drop_path: stochastic depth of the backbone."""
+
+    backbone: str
+    pretrained: bool
+    levels: list[Annotated[int, Field(ge=2, le=6)]] = Field(min_length=1)
+    gamma_w: float = Field(gt=0)
+    dropout: Probability
+    drop_path: Probability
+
+    @model_validator(mode="after")
+    def _run_of_levels(self) -> ModelParams:
+        if self.levels != list(range(6, 6 - len(self.levels), -1)):
+            raise ValueError(f"levels must be a run from 6 downwards such as [6, 5, 4, 3], found {self.levels}")
+        return self
+
+
+class TrainParams(Section):
+    """Recipe of the training.
+
+    dataset: key under `datasets` whose real train videos are learnt from and whose real val videos choose the checkpoint;
+    frames_per_epoch: frames drawn anew from each video for an epoch; batch_size: images a step, half real, half their fakes;
+    learning_rate, peak_learning_rate: start of the linear rise and its end after `warmup` (fraction of the training), then linear to 0;
+    freeze_epochs: epochs in which the backbone is not trained; rho: radius of SAM; gamma: exponent of the focal loss (Eq. 5);
+    iou: overlap threshold t of the adaptive Gaussian radius; label_smoothing: amount taken from the hard labels
+    (the paper does not give it); keep_last: training states kept for resumption; save_every: optimizer steps between them.
+    """
+
+    dataset: str
+    epochs: int = Field(ge=1)
+    frames_per_epoch: int = Field(ge=1)
+    batch_size: int = Field(ge=2, multiple_of=2)
+    learning_rate: float = Field(gt=0)
+    peak_learning_rate: float = Field(gt=0)
+    warmup: Probability
+    weight_decay: float = Field(ge=0)
+    rho: float = Field(ge=0)
+    freeze_epochs: int = Field(ge=0)
+    gamma: float = Field(ge=0)
+    iou: float = Field(gt=0, lt=1)
+    label_smoothing: float = Field(ge=0, lt=0.5)
+    keep_last: int = Field(ge=1)
+    save_every: int = Field(ge=1)
+
+
+class SynthesisParams(Section):
+    """Self-blended images (reference_facts, section 5); every range is drawn from uniformly.
+
+    mask_precision: `uint8` keeps the softened area near .99 of the hull, `float` shrinks it to about .76.
+    """
+
+    method: Literal["sbi"]
+    mask_precision: Literal["uint8", "float"]
+    blend_ratios: list[Probability] = Field(min_length=1)
+
+
+class AugmentParams(Section):
+    """Probability of each augmentation, applied alike to a real image and its fake (paper, sec. 4.1)."""
+
+    flip: Probability
+    crop: Probability
+    scale: Probability
+    erase: Probability
+    colour: Probability
+    noise: Probability
+    blur: Probability
+    jpeg: Probability
+
+
+class EvaluateParams(Section):
+    """split: which videos are scored; batch_size: crops a forward pass; bootstrap: resamples of the 95 % intervals;
+    gallery: crops shown in the report for each data set."""
+
+    split: Split
+    batch_size: int = Field(ge=1)
+    bootstrap: int = Field(ge=0)
+    gallery: int = Field(ge=0)
+
+
+class Params(Section):
+    """The whole of params.yaml. lambda1, lambda2: weights of the heat-map and consistency losses (Eq. 8)."""
+
+    seed: int = Field(ge=0)
+    lambda1: float = Field(ge=0)
+    lambda2: float = Field(ge=0)
+    datasets: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")], DatasetParams] = Field(min_length=1)
+    assets: AssetsParams
+    demo: DemoParams
+    frames: FramesParams
+    crops: CropsParams
+    quality: QualityParams
+    model: ModelParams
+    synthesis: SynthesisParams
+    augment: AugmentParams
+    train: TrainParams
+    evaluate: EvaluateParams
+
+    @model_validator(mode="after")
+    def _training_set_is_there(self) -> Params:
+        if self.train.dataset not in self.datasets:
+            raise ValueError(f"train.dataset is {self.train.dataset!r}, which is not a key of datasets ({', '.join(self.datasets)})")
+        return self
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check a params file; raises LaanetError that names the file, the key, the value and what is allowed."""
+    try:
+        loaded: Any = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise LaanetError(f"{path}: not found; run from the project's root or put a preset there with 'make preset-demo'.") from None
+    except yaml.YAMLError as error:
+        raise LaanetError(f"{path}: not valid YAML ({' '.join(str(error).split())}); mend the line it names.") from None
+    try:
+        return Params.model_validate(loaded)
+    except ValidationError as error:
+        raise LaanetError(f"{path}: {describe(error)}") from None
+
+
+def describe(error: ValidationError) -> str:
+    """One sentence for the first of a validation's errors, with its key, the value found and the rule broken."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the file"
+    if first["type"] == "extra_forbidden":
+        return f"unknown parameter '{key}'; remove it or mend its spelling."
+    if first["type"] == "missing":
+        return f"parameter '{key}' is missing; see presets/demo.yaml for its place."
+    found = first["input"] if not isinstance(first["input"], dict) else "a mapping"
+    return f"{key}: {first['msg'].removeprefix('Value error, ')} (found {found!r}); mend the value."

@@ -1,0 +1,52 @@
+"""Progress that reads well in a terminal (a bar) and in a log (a line every few seconds)."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+LOG_INTERVAL_S = 5.0
+
+
+class Progress:
+    """Context manager that shows `done / total` of a piece of work; `advance(note)` after each item."""
+
+    def __init__(self, label: str, total: int, done: int = 0) -> None:
+        self.label, self.total, self.done = label, total, done
+        self._bar: RichProgress | None = None
+        self._last = self._start = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            self._bar = RichProgress(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"), console=Console(stderr=True),
+            )  # fmt: skip
+            self._bar.start()
+            self._task = self._bar.add_task(self.label, total=self.total, completed=self.done, note="")
+        elif self.done < self.total:
+            self._print("")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar:
+            self._bar.stop()
+        elif kind is None:
+            self._print("done")
+
+    def advance(self, note: str = "", steps: int = 1) -> None:
+        """Count finished items; `note` is shown beside the bar."""
+        self.done += steps
+        if self._bar:
+            self._bar.update(self._task, completed=self.done, note=note)
+        elif time.monotonic() - self._last > LOG_INTERVAL_S:
+            self._print(note)
+
+    def _print(self, note: str) -> None:
+        self._last = time.monotonic()
+        print(f"{self.label}: {self.done}/{self.total} in {self._last - self._start:.0f} s {note}".rstrip(), file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""Pseudo-fakes and their targets."""

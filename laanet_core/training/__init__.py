@@ -1,0 +1,1 @@
+"""Training: data, losses, optimizer, loop, checkpoints."""

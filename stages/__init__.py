@@ -1,0 +1,1 @@
+"""One thin script a stage: read the parameters, call one function of laanet_core, write."""
