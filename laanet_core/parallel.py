@@ -1,4 +1,4 @@
-"""Workers: a process pool by default, a Dask cluster when LAANET_SCHEDULER names one. Never changes a result."""
+"""Worker processes for per-video work, and the rule that none outlives its parent."""
 
 from __future__ import annotations
 
@@ -30,14 +30,7 @@ def worker_count() -> int:
 
 @contextmanager
 def open_executor() -> Iterator[Executor]:
-    """The executor for per-video work; LAANET_SCHEDULER=tcp://host:port sends it to a Dask cluster."""
-    scheduler = os.environ.get("LAANET_SCHEDULER")
-    if scheduler:
-        from distributed import Client
-
-        with Client(scheduler) as client:
-            yield client.get_executor()
-        return
+    """The executor for per-video work: a pool of `worker_count()` fresh processes."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(worker_count(), mp_context=context, initializer=start_worker) as pool:
         yield pool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -77,7 +78,7 @@ class QualityParams(Section):
 
     @model_validator(mode="after")
     def _ascending(self) -> QualityParams:
-        if any(low >= high for low, high in zip(self.bins, self.bins[1:], strict=False)):
+        if any(low >= high for low, high in itertools.pairwise(self.bins)):
             raise ValueError(f"bins must ascend, found {self.bins}")
         return self
 

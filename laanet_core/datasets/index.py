@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -35,7 +36,7 @@ COLUMNS = [field.name for field in fields(IndexRow)]
 def write_index(path: Path, rows: list[IndexRow]) -> None:
     """Write an index sorted by video_id; raises LaanetError for a repeated video_id."""
     ordered = sorted(rows, key=lambda row: row.video_id)
-    for first, second in zip(ordered, ordered[1:], strict=False):
+    for first, second in itertools.pairwise(ordered):
         if first.video_id == second.video_id:
             raise LaanetError(f"{second.path} and {first.path} are both video '{first.video_id}'; rename one of them.")
     write_table(path, COLUMNS, map(asdict, ordered))

@@ -1,0 +1,36 @@
+# One-word commands. `make demo` and `make test` need only Linux and Python 3.11 or newer.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: demo test lint paper preset-demo preset-paper lock
+
+demo: .venv/installed  ## Build the embedded demo from raw video to reports/index.html
+	dvc repro
+	dvc metrics show
+	@echo "Open reports/index.html"
+
+test: .venv/installed  ## The whole test suite, with the lint
+	$(MAKE) lint
+	python -m pytest
+
+lint: .venv/installed  ## ruff and mypy
+	ruff check .
+	ruff format --check .
+	mypy
+
+preset-demo preset-paper: preset-%: presets/%.yaml  ## Put a preset in place as params.yaml
+	cp $< params.yaml
+
+lock: .venv/installed  ## Resolve setup.cfg anew into requirements.lock
+	uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
+
+.venv/installed: requirements.lock setup.cfg
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { echo "opencv-python lacks a system library (libGL); taking its headless build"; \
+	  $(BIN)/python -m pip install --quiet --force-reinstall --no-deps "$$(grep '^opencv-python-headless==' requirements.lock)"; }
+	@touch $@

@@ -1,0 +1,20 @@
+"""Find and crop the faces of a data set's frames: `python -m stages.crops <dataset>`."""
+
+from pathlib import Path
+
+from laanet_core.media.crops import crop_faces
+from laanet_core.media.workdir import WorkDir
+from laanet_core.parallel import open_executor
+from laanet_core.params import Params
+from stages.runner import run_stage
+
+
+def crops(params: Params, dataset: str) -> None:
+    """data/frames/<dataset> -> data/crops/<dataset>."""
+    source, out, work = Path("data/frames") / dataset, Path("data/crops") / dataset, WorkDir(f"crops/{dataset}")
+    with work.lock(), open_executor() as executor:
+        print(crop_faces(source, out, params.crops, Path("data/assets"), work, executor))
+
+
+if __name__ == "__main__":
+    run_stage(crops)
