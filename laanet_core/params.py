@@ -133,12 +133,12 @@ class TrainParams(Section):
 class SynthesisParams(Section):
     """Self-blended images (reference_facts, section 5); every range is drawn from uniformly.
 
-    mask_precision: `uint8` keeps the softened area near .99 of the hull, `float` shrinks it to about .76.
+    mask_precision: `uint8` keeps the softened area near .99 of the hull, `float` shrinks it to .76 to .89, the more the smaller the hull.
     """
 
     method: Literal["sbi"]
     mask_precision: Literal["uint8", "float"]
-    blend_ratios: list[Probability] = Field(min_length=1)
+    blend_ratios: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
 
 
 class AugmentParams(Section):
@@ -183,7 +183,9 @@ class Params(Section):
     evaluate: EvaluateParams
 
     @model_validator(mode="after")
-    def _training_set_is_there(self) -> Params:
+    def _data_sets_are_named_well(self) -> Params:
+        if "training" in self.datasets:
+            raise ValueError("a data set cannot be called 'training': reports/training holds the training's own report")
         if self.train.dataset not in self.datasets:
             raise ValueError(f"train.dataset is {self.train.dataset!r}, which is not a key of datasets ({', '.join(self.datasets)})")
         return self

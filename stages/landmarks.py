@@ -11,9 +11,10 @@ from stages.runner import run_stage
 
 def landmarks(params: Params, dataset: str) -> None:
     """data/crops/<dataset> -> data/landmarks/<dataset>.h5 and .csv."""
-    folder, work = Path("data/landmarks"), WorkDir(f"landmarks/{dataset}")
+    crops, assets, work = Path("data/crops") / dataset, Path("data/assets"), WorkDir(f"landmarks/{dataset}")
+    out = Path("data/landmarks") / dataset
     with work.lock(), open_executor() as executor:
-        print(cache_landmarks(Path("data/crops") / dataset, folder / f"{dataset}.h5", folder / f"{dataset}.csv", Path("data/assets"), work, executor))
+        print(cache_landmarks(crops, out.with_suffix(".h5"), out.with_suffix(".csv"), assets, work, executor))
 
 
 if __name__ == "__main__":

