@@ -1,0 +1,57 @@
+"""Celeb-DF v2 (Li et al., 2020): its 518 test videos, and the pristine videos of their fakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from laanet_core.datasets.entry import Entry, inside, stem
+from laanet_core.errors import LaanetError
+from laanet_core.params import DatasetParams
+
+TREE = "Celeb-real/id0_0000.mp4, YouTube-real/00000.mp4, Celeb-synthesis/id0_id1_0000.mp4 and List_of_testing_videos.txt"
+LIST = "List_of_testing_videos.txt"
+
+
+def find(root: Path, params: DatasetParams) -> list[Entry]:
+    """The listed videos (split test); a pristine video that is not listed itself, but a listed fake's source, has split train.
+
+    Raises LaanetError when the list is missing or a line is not `1 path` (real) or `0 path` (fake).
+    """
+    listed = _listed(root)
+    sources = {stem(source): source for path, label in listed if label and (source := source_path(path))}
+    entries = [_entry(path, label) for path, label in listed]
+    known = {entry.video_id for entry in entries}
+    unlisted = [path for name, path in sorted(sources.items()) if name not in known and (root / path).is_file()]
+    return entries + [Entry(stem(path), path, 0, "real", "train") for path in unlisted]
+
+
+def source_path(fake: str) -> str:
+    """Path of a fake's pristine video, `Celeb-synthesis/idA_idB_NNNN.mp4` -> `Celeb-real/idA_NNNN.mp4`, or empty for another name."""
+    parts = Path(fake).stem.split("_")
+    return f"Celeb-real/{parts[0]}_{parts[2]}{Path(fake).suffix}" if len(parts) == 3 else ""
+
+
+def _listed(root: Path) -> list[tuple[str, int]]:
+    """Path and label (0 real, 1 fake) of each line of the test list, which has no header and writes 1 for real."""
+    try:
+        lines = (root / LIST).read_text().splitlines()
+    except FileNotFoundError:
+        raise LaanetError(f"{root / LIST}: not found; it comes with Celeb-DF v2, whose folder should hold {TREE}.") from None
+    except UnicodeDecodeError as error:
+        raise LaanetError(f"{root / LIST}: not a text file ({error}); download it again.") from None
+    listed = []
+    for number, line in enumerate(lines, 1):
+        flag, _, path = line.strip().partition(" ")
+        if not line.strip():
+            continue
+        where = f"{root / LIST}, line {number}"
+        if flag not in {"0", "1"}:
+            raise LaanetError(f"{where}: found {line!r}; a line is '1 path' for real or '0 path' for fake.")
+        listed.append((inside(root, path.strip(), where), 1 - int(flag)))
+    return listed
+
+
+def _entry(path: str, label: int) -> Entry:
+    """Entry of a listed video."""
+    source = stem(source_path(path)) if label and source_path(path) else ""
+    return Entry(stem(path), path, label, "Celeb-synthesis" if label else "real", "test", source_id=source)

@@ -1,0 +1,33 @@
+"""DeepFakeDetection (Google and Jigsaw, 2019), which comes in FaceForensics++'s folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from laanet_core.datasets.entry import Entry
+from laanet_core.datasets.ffpp import sequence_videos
+from laanet_core.params import DatasetParams
+
+TREE = (
+    "original_sequences/actors/<compression>/videos/01__scene.mp4 and manipulated_sequences/DeepFakeDetection/<compression>/videos/"
+    "01_02__scene__HASH.mp4; <compression> is c23, c40, or raw for c0"
+)
+METHOD = "DeepFakeDetection"
+
+
+def find(root: Path, params: DatasetParams) -> list[Entry]:
+    """Videos of one compression, all of split test; the fake `AA_BB__scene__HASH` was made from `actors/AA__scene`."""
+    entries = []
+    for path in sequence_videos(root, "original_sequences/actors", params.compression):
+        entries.append(Entry(f"actors/{Path(path).stem}", path, 0, "real", "test", params.compression))
+    for path in sequence_videos(root, f"manipulated_sequences/{METHOD}", params.compression):
+        name = Path(path).stem
+        source = f"actors/{source_name(name)}"
+        entries.append(Entry(f"{METHOD}/{name}", path, 1, METHOD, "test", params.compression, source))
+    return entries
+
+
+def source_name(fake: str) -> str:
+    """Name of the pristine video of a fake: `01_02__scene__HASH` -> `01__scene`."""
+    actors, _, rest = fake.partition("__")
+    return f"{actors.partition('_')[0]}__{rest.rpartition('__')[0]}"

@@ -1,0 +1,53 @@
+"""DeepFake Detection Challenge (Dolhansky et al., 2020): its test set with labels.csv, or train parts with metadata.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from laanet_core.datasets.entry import Entry, inside, read_json_table, stem
+from laanet_core.errors import LaanetError
+from laanet_core.params import DatasetParams
+from laanet_core.tables import read_table
+
+TREE = "labels.csv (filename, label) with the videos beside it or in videos/; or metadata.json beside videos, in the folder or in its parts"
+LABELS, METADATA, METHOD = "labels.csv", "metadata.json", "DFDC"
+
+
+def find(root: Path, params: DatasetParams) -> list[Entry]:
+    """Videos of labels.csv (split test) and of every metadata.json (split train), whose `original` names the pristine video.
+
+    Raises LaanetError when there is neither or a label is unknown.
+    """
+    entries = _test_videos(root) if (root / LABELS).is_file() else []
+    for metadata in sorted([*root.glob(METADATA), *root.glob(f"*/{METADATA}")]):
+        entries += _part(root, metadata)
+    return entries
+
+
+def _test_videos(root: Path) -> list[Entry]:
+    """Rows of labels.csv: 1 is fake."""
+    entries = []
+    folder = "videos/" if (root / "videos").is_dir() else ""
+    for number, row in enumerate(read_table(root / LABELS, ["filename", "label"]), 2):
+        where = f"{root / LABELS}, line {number}"
+        if row["label"] not in {"0", "1"}:
+            raise LaanetError(f"{where}: label is {row['label']!r}; it should be 0 or 1.")
+        path = inside(root, folder + (row["filename"] or ""), where)
+        label = int(row["label"])
+        entries.append(Entry(stem(path), path, label, METHOD if label else "real", "test"))
+    return entries
+
+
+def _part(root: Path, metadata: Path) -> list[Entry]:
+    """Records of one train part."""
+    folder = metadata.parent.relative_to(root)
+    entries = []
+    for name, record in sorted(read_json_table(metadata).items()):
+        where = f"{metadata}, record {name!r}"
+        path = inside(root, (folder / name).as_posix(), where)
+        if record.get("label") not in {"REAL", "FAKE"}:
+            raise LaanetError(f"{where}: label is {record.get('label')!r}; it should be REAL or FAKE.")
+        label, original = int(record["label"] == "FAKE"), record.get("original") or ""
+        source = stem((folder / str(original)).as_posix()) if label and original else ""
+        entries.append(Entry(stem(path), path, label, METHOD if label else "real", "train", source_id=source))
+    return entries

@@ -1,0 +1,180 @@
+"""Make the demo data set: real clips, and face swaps beside the clips they were made from.
+
+A fake and its pristine clip are encoded in the same way from the same decoded frames, so that a second compression cannot
+give a fake away. Every file is an item of the work folder: a run that was cut off goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from laanet_core.assets import fetch_pinned
+from laanet_core.assets.pinned import PINNED
+from laanet_core.demo import clips as clips_code
+from laanet_core.demo import faceswap as faceswap_code
+from laanet_core.demo import tracks as tracks_code
+from laanet_core.demo.cast import CLIPS, FAKES, Clip, Fake
+from laanet_core.demo.clips import clip_frames, write_video
+from laanet_core.demo.faceswap import FaceImage, control_points, swap_face, triangulate
+from laanet_core.demo.tracks import track_face
+from laanet_core.errors import LaanetError
+from laanet_core.media import detectors, retinaface_boxes, shape_predictor
+from laanet_core.media.workdir import WorkDir, clear_output, code_version, file_digest, item_key, link_item, run_items
+from laanet_core.params import DemoParams
+from laanet_core.tables import write_table
+
+COLUMNS = ["path", "label", "method", "split", "source", "person", "origin"]
+TABLE, NOTE = "demo.csv", "NOTE.txt"
+ASSETS = ("retinaface_mobilenet", "dlib_68_landmarks")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes the frames of one clip; all of a worker's task but the clip's media are data."""
+
+    clip: Clip
+    media: Path
+    params: DemoParams
+    seed: int
+
+    def frames(self) -> list[NDArray[np.uint8]]:
+        """The clip's RGB frames (H, W, 3)."""
+        return clip_frames(self.clip, self.media, self.params.seconds, self.seed)
+
+    def key(self, *code: ModuleType) -> str:
+        """Key of an item that is made from these frames by code."""
+        media = PINNED[self.clip.media].sha256
+        parts = {"clip": asdict(self.clip), "media": media, "params": self.params.model_dump(), "seed": self.seed}
+        return item_key(**parts, code=code_version(clips_code, *code))
+
+
+@dataclass(frozen=True)
+class Swap:
+    """A worker's task of one face swap: both clips and the files of their tracks."""
+
+    fake: Fake
+    target: Recipe
+    donor: Recipe
+    target_track: Path
+    donor_track: Path
+
+
+def build_demo(params: DemoParams, seed: int, paths: Mapping[str, str], assets: Path, out: Path, work: Path, executor: Executor) -> None:
+    """Write the demo data set into `out` and its list of files into `out` + `.json`.
+
+    paths: the user's own files for pinned media; assets: folder with RetinaFace and dlib's predictor; out: emptied first;
+    work: folder of unfinished work. When `params.enabled` is false `out` holds only a note.
+    Raises LaanetError for media that cannot be had.
+    """
+    if params.enabled:
+        media = fetch_pinned([clip.media for clip in CLIPS], paths, work / "assets")
+        recipes = {clip.name: Recipe(clip, media[clip.media], params, seed) for clip in CLIPS}
+        files = _make_clips(recipes, work, executor)
+        files |= _make_fakes(recipes, _make_tracks(recipes, assets, work, executor), work, executor)
+    else:
+        files = {}
+    _assemble(files, out)
+
+
+def _make_clips(recipes: Mapping[str, Recipe], work: Path, executor: Executor) -> dict[str, Path]:
+    """Path inside the data set -> finished video, of every clip."""
+    keys = {recipe.clip.path: recipe.key() for recipe in recipes.values()}
+    tasks = {recipe.clip.path: recipe for recipe in recipes.values()}
+    return run_items(WorkDir("demo/clips", work), keys, _make_clip, tasks, executor, "demo clips")
+
+
+def _make_tracks(recipes: Mapping[str, Recipe], assets: Path, work: Path, executor: Executor) -> dict[str, Path]:
+    """Clip's name -> file of its landmarks over time, of every clip that plays in a face swap."""
+    players = {name for fake in FAKES for name in (fake.target, fake.donor)}
+    models = [file_digest(file) for name in ASSETS for file in sorted((assets / name).glob("*"))]
+    code = (tracks_code, detectors, retinaface_boxes, shape_predictor)
+    keys = {name: item_key(frames=recipes[name].key(*code), models=models) for name in sorted(players)}
+    tasks = {name: (recipes[name], assets) for name in keys}
+    return run_items(WorkDir("demo/tracks", work), keys, _make_track, tasks, executor, "demo landmarks")
+
+
+def _make_fakes(recipes: Mapping[str, Recipe], tracks: Mapping[str, Path], work: Path, executor: Executor) -> dict[str, Path]:
+    """Path inside the data set -> finished video, of every face swap."""
+    tasks = {
+        fake.path: Swap(fake, recipes[fake.target], recipes[fake.donor], tracks[fake.target], tracks[fake.donor]) for fake in FAKES
+    }  # fmt: skip
+    code = code_version(faceswap_code)
+    keys = {
+        path: item_key(fake=asdict(swap.fake), target=swap.target_track.name, donor=swap.donor_track.name, code=code)
+        for path, swap in tasks.items()
+    }
+    return run_items(WorkDir("demo/fakes", work), keys, _make_fake, tasks, executor, "demo face swaps")
+
+
+def _make_clip(recipe: Recipe, path: Path) -> None:
+    """Encode one real clip."""
+    write_video(recipe.frames(), path, recipe.params.crf)
+
+
+def _make_track(task: tuple[Recipe, Path], path: Path) -> None:
+    """Save the landmarks (n, 68, 2) of one clip."""
+    recipe, assets = task
+    track = track_face(recipe.frames(), assets)
+    if not np.isfinite(track).any():
+        raise LaanetError(f"demo clip '{recipe.clip.name}': no face was found in it; remove data/assets and run 'dvc repro assets'.")
+    with path.open("wb") as file:
+        np.save(file, track, allow_pickle=False)
+
+
+def _make_fake(swap: Swap, path: Path) -> None:
+    """Encode one face swap; frames in which the target has no face stay as they are."""
+    donor, track = _donor_face(swap), np.load(swap.target_track, allow_pickle=False)
+    triangles = triangulate(control_points(np.nanmean(track, axis=0)))
+    frames = [
+        swap_face(frame, landmarks, donor, triangles, swap.fake.method) if np.isfinite(landmarks).all() else frame
+        for frame, landmarks in zip(swap.target.frames(), track, strict=True)
+    ]
+    write_video(frames, path, swap.target.params.crf)
+
+
+def _donor_face(swap: Swap) -> FaceImage:
+    """The donor's first frame with a face: one picture for the whole fake, so that nothing flickers."""
+    track = np.load(swap.donor_track, allow_pickle=False)
+    number = int(np.flatnonzero(np.isfinite(track).all(axis=(1, 2)))[0])
+    return FaceImage(swap.donor.frames()[number], control_points(track[number]))
+
+
+def _assemble(files: Mapping[str, Path], out: Path) -> None:
+    """Link the finished files into the data set, and write its table, or a note, and the list of its files."""
+    clear_output(out)
+    for path, item in files.items():
+        link_item(item, out / path)
+    if files:
+        write_table(out / TABLE, COLUMNS, sorted([*map(_clip_row, CLIPS), *map(_fake_row, FAKES)], key=lambda row: str(row["path"])))
+    else:
+        (out / NOTE).write_text("demo.enabled is false in params.yaml: the embedded data set was not built.\n")
+    listing = {"clips": [[path, file_digest(item)] for path, item in sorted(files.items())]}
+    out.with_suffix(".json").write_text(json.dumps(listing, indent=1) + "\n")
+
+
+def _clip_row(clip: Clip) -> dict[str, Any]:
+    """Row of a real clip."""
+    pinned = PINNED[clip.media]
+    origin = f"{pinned.package.name} {pinned.package.version}: {pinned.member}"
+    return {
+        "path": clip.path, "label": 0, "method": "real", "split": clip.split, "source": "", "person": clip.person, "origin": origin,
+    }  # fmt: skip
+
+
+def _fake_row(fake: Fake) -> dict[str, Any]:
+    """Row of a face swap."""
+    clips = {clip.name: clip for clip in CLIPS}
+    target, donor = clips[fake.target], clips[fake.donor]
+    return {
+        "path": fake.path, "label": 1, "method": fake.method, "split": target.split, "source": target.path,
+        "person": donor.person, "origin": f"face swap: {donor.path} into {target.path}",
+    }  # fmt: skip

