@@ -1,0 +1,69 @@
+"""The backbone: a timm network seen as feature levels F2 (stride 4) to F6 (its last features)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import timm
+from torch import Tensor, nn
+
+from laanet_core.errors import LaanetError
+
+STRIDES = {2: 4, 3: 8, 4: 16, 5: 32}
+_BATCH_NORM_MOMENTUM = 0.01
+
+
+class Normalisation(NamedTuple):
+    """Mean and standard deviation of R, G, B in [0, 1] that a network's input has."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class Backbone(nn.Module):
+    """Feature levels of a timm network without its classifier.
+
+    F2 to F5 are the last features of strides 4, 8, 16 and 32. F6 has stride 32 as well: the head convolution with its
+    batch norm and activation where the network has one (EfficientNet), else its final features.
+
+    network: the timm network; channels: level -> channels; normalisation: the input that timm's weights for it expect.
+    Raises LaanetError for a name that timm does not know and for a network without those strides.
+    """
+
+    def __init__(self, name: str, drop_path: float = 0.0) -> None:
+        super().__init__()
+        self.network = _create(name, drop_path)
+        info = list(getattr(self.network, "feature_info", []))
+        by_stride = {feature["reduction"]: number for number, feature in enumerate(info)}
+        if not set(STRIDES.values()) <= set(by_stride) or not hasattr(self.network, "forward_intermediates"):
+            raise LaanetError(f"model.backbone: {name!r} has no features at strides 4, 8, 16 and 32; take a convolutional network.")
+        self._taps = {level: by_stride[stride] for level, stride in STRIDES.items()}
+        self.channels = {level: int(info[tap]["num_chs"]) for level, tap in self._taps.items()}
+        self.channels[6] = int(cast(int, self.network.num_features))
+        config = cast(dict[str, tuple[float, float, float]], self.network.pretrained_cfg)
+        self.normalisation = Normalisation(config["mean"], config["std"])
+        _use_batch_norm_momentum(self.network)
+
+    def forward(self, images: Tensor) -> dict[int, Tensor]:
+        """Levels 2 to 6 of normalised images (B, 3, H, W): level -> (B, channels[level], H / stride, W / stride)."""
+        top, taps = self.network.forward_intermediates(images, indices=list(self._taps.values()))  # type: ignore[operator]
+        return {**dict(zip(self._taps, taps, strict=True)), 6: top}
+
+
+def _create(name: str, drop_path: float) -> nn.Module:
+    """The timm network of this name, without classifier, with timm's initialisation."""
+    if not timm.is_model(name):
+        raise LaanetError(f"model.backbone: {name!r} is no timm network; take a name that timm.list_models() shows.")
+    try:
+        return cast(nn.Module, timm.create_model(name, num_classes=0, **({"drop_path_rate": drop_path} if drop_path else {})))
+    except RuntimeError as error:
+        raise LaanetError(f"model.backbone: {name!r} cannot be made ({error}); mend the part after the dot or leave it out.") from None
+    except TypeError:
+        raise LaanetError(f"model.drop_path: {name!r} has no stochastic depth; set it to 0.") from None
+
+
+def _use_batch_norm_momentum(network: nn.Module) -> None:
+    """Running statistics move by 0.01 a step, as in the published network (reference_facts, sec. 2)."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = _BATCH_NORM_MOMENTUM

@@ -1,0 +1,75 @@
+"""The state of an unfinished training: all that a killed run needs to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from laanet_core.model import LAANet
+from laanet_core.training.log import LogRow
+
+
+@dataclass
+class Position:
+    """Where a training stands.
+
+    step: optimizer steps done; sums: of the losses (total, class, heat map, consistency) since the epoch began;
+    rows: finished epochs; best: index of the best of them in `rows`, -1 before the first.
+    Random draws need no place here: each is keyed by the seed and its step or item.
+    """
+
+    step: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0] * 4)
+    rows: list[LogRow] = field(default_factory=list)
+    best: int = -1
+
+
+def save_state(folder: Path, model: LAANet, optimizer: torch.optim.Optimizer, position: Position, keep_last: int) -> None:
+    """Write the state on disk, whole or not at all, and remove all but the `keep_last` newest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "position": asdict(position)}
+    path = folder / f"state-{position.step:08d}-{len(position.rows):05d}.pt"
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    for old in _states(folder)[keep_last:]:
+        old.unlink()
+
+
+def load_state(folder: Path, model: LAANet, optimizer: torch.optim.Optimizer) -> Position:
+    """Put the newest readable state into model and optimizer and return its position; that of a start where there is none."""
+    for path in _states(folder):
+        state = _read(path)
+        if state is not None:
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            rows = [LogRow(**row) for row in state["position"].pop("rows")]
+            return Position(**state["position"], rows=rows)
+    return Position()
+
+
+def _states(folder: Path) -> list[Path]:
+    """Saved states, newest first."""
+    return sorted(folder.glob("state-*.pt"), reverse=True)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A saved state, or None (said aloud) for a file that a power cut spoilt."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        print(
+            f"train: {path.name} is not readable ({type(error).__name__}); going back to the state before it.",
+            file=sys.stderr,
+        )
+        return None
+    return state

@@ -1,0 +1,62 @@
+"""Stage train: the network from the real videos of the training set."""
+
+from __future__ import annotations
+
+import pkgutil
+import shutil
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+import laanet_core.model
+import laanet_core.synthesis
+import laanet_core.training
+from laanet_core import randomness
+from laanet_core.errors import LaanetError
+from laanet_core.media.workdir import WorkDir, clear_output, code_version, file_digest, item_key
+from laanet_core.params import Params
+from laanet_core.training.trainer import train
+from stages.runner import run_stage
+
+DATA, REPORTS = Path("data"), Path("reports/training")
+SECTIONS = {"seed", "lambda1", "lambda2", "model", "synthesis", "augment", "train"}
+
+
+def main(params: Params) -> None:
+    """Train on `train.dataset`; the unfinished state lies in the work folder under the key of all its inputs."""
+    name = params.train.dataset
+    crops, landmarks, index = DATA / "crops" / name, DATA / "landmarks" / f"{name}.h5", DATA / "index" / f"{name}.csv"
+    inputs = [crops / "videos.csv", landmarks, index, *sorted((DATA / "assets" / params.model.backbone).glob("weights.*"))]
+    work = WorkDir("train")
+    state = work.path(training_key(params, inputs))
+    out = DATA / "checkpoints"
+    with work.lock():
+        clear_output(out)
+        train(params, crops, landmarks, index, DATA / "assets", out, REPORTS / "log.csv", REPORTS / "metrics.json", state)
+        shutil.rmtree(state)
+
+
+def training_key(params: Params, inputs: list[Path]) -> str:
+    """Key of everything that the trained weights depend on; raises LaanetError for an input that is not there."""
+    missing = [path for path in inputs if not path.is_file()]
+    if missing:
+        raise LaanetError(f"{missing[0]}: not found; build it with 'dvc repro'.")
+    return item_key(
+        params=params.model_dump(include=SECTIONS),
+        size=params.crops.size,
+        inputs=[file_digest(path) for path in inputs],
+        code=code_version(*modules_of(laanet_core.model, laanet_core.synthesis, laanet_core.training), randomness),
+        torch=torch.__version__,
+    )
+
+
+def modules_of(*packages: ModuleType) -> list[ModuleType]:
+    """The modules of packages, by name."""
+    names = [f"{package.__name__}.{module.name}" for package in packages for module in pkgutil.iter_modules(package.__path__)]
+    return [import_module(name) for name in sorted(names)]
+
+
+if __name__ == "__main__":
+    run_stage(main)
