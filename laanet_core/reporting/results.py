@@ -1,0 +1,129 @@
+"""What the stages before the report wrote, read back with types."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from laanet_core.errors import LaanetError
+from laanet_core.evaluation.bins import BIN_COLUMNS, BinResult
+from laanet_core.evaluation.metrics import RocPoint, auc, mean
+from laanet_core.evaluation.tables import SCORE_COLUMNS, note
+from laanet_core.status import Status
+from laanet_core.tables import read_table
+
+LOG_COLUMNS = ["epoch", "loss", "loss_class", "loss_heatmap", "loss_consistency", "val_loss", "val_auc"]
+
+Row = dict[str, Any]
+
+
+class MethodResult(NamedTuple):
+    """Fakes of one method against all real videos."""
+
+    method: str
+    n_fake: int
+    auc: float | None
+    mask_ssim: float | None
+
+
+@dataclass(frozen=True)
+class DatasetResult:
+    """Everything the report says of one data set; rows are those of scores.csv with numbers in place of text."""
+
+    name: str
+    metrics: dict[str, float | None]
+    rows: list[Row]
+    bins: list[BinResult]
+    roc: list[RocPoint]
+    gallery: dict[str, Any]
+    gallery_folder: Path
+
+    def scores(self, label: int) -> list[float]:
+        """Scores of the real (0) or fake (1) videos that have one."""
+        return [row["score"] for row in self.rows if row["label"] == label and row["score"] is not None]
+
+    @property
+    def statuses(self) -> list[tuple[str, int]]:
+        """Number of videos by status, `ok` first."""
+        counts = Counter(row["status"] for row in self.rows)
+        return sorted(counts.items(), key=lambda item: (item[0] != Status.OK, item[0]))
+
+    @property
+    def failures(self) -> list[Row]:
+        """Videos without a score."""
+        return [row for row in self.rows if row["score"] is None]
+
+    @property
+    def partial(self) -> list[Row]:
+        """Scored videos with a remark, such as frames without a face."""
+        return [row for row in self.rows if row["score"] is not None and row["reason"]]
+
+    @property
+    def mask_ssim(self) -> list[float]:
+        """Mask-SSIM of the fakes that have one."""
+        return [row["mask_ssim"] for row in self.rows if row["mask_ssim"] is not None]
+
+    @property
+    def unpaired(self) -> int:
+        """Number of scored fakes that are in no Mask-SSIM bin."""
+        return sum(row["label"] == 1 and row["score"] is not None and not row["bin"] for row in self.rows)
+
+    @property
+    def note(self) -> str:
+        """Why AUC and AP are empty, or nothing."""
+        return note(self.rows, self.rows[0]["split"] if self.rows else "")
+
+    @property
+    def methods(self) -> list[MethodResult]:
+        """AUC by manipulation method."""
+        names = sorted({row["method"] for row in self.rows if row["label"] == 1})
+        return [self._method(name) for name in names]
+
+    def _method(self, name: str) -> MethodResult:
+        fakes = [row for row in self.rows if row["method"] == name and row["label"] == 1 and row["score"] is not None]
+        reals = self.scores(0)
+        area = auc([0] * len(reals) + [1] * len(fakes), reals + [row["score"] for row in fakes])
+        return MethodResult(name, len(fakes), area, mean([row["mask_ssim"] for row in fakes if row["mask_ssim"] is not None]))
+
+
+def read_result(name: str, folder: Path) -> DatasetResult:
+    """Results of one data set from its folder of the evaluation; raises LaanetError when a file is missing or malformed."""
+    rows = [_typed(row) for row in read_table(folder / "scores.csv", SCORE_COLUMNS)]
+    bins = [_bin(row) for row in read_table(folder / "mask_ssim_bins.csv", BIN_COLUMNS)]
+    corners = read_table(folder / "roc.csv", RocPoint._fields)
+    roc = [RocPoint(float(row["fpr"]), float(row["tpr"]), _number(row["threshold"])) for row in corners]
+    return DatasetResult(name, read_json(folder / "metrics.json"), rows, bins, roc, read_json(folder / "gallery.json"), folder)
+
+
+def read_log(path: Path) -> dict[str, list[float]]:
+    """Columns of the training log, one value an epoch; NaN where a value is missing."""
+    rows = read_table(path, LOG_COLUMNS)
+    return {column: [float(row[column] or "nan") for row in rows] for column in LOG_COLUMNS}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a JSON file; raises LaanetError when it is missing or malformed."""
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise LaanetError(f"{path}: not found; build it with 'dvc repro'.") from None
+    except ValueError as error:
+        raise LaanetError(f"{path}: not valid JSON ({error}); build it again with 'dvc repro'.") from None
+    return loaded
+
+
+def _typed(row: dict[str, str]) -> Row:
+    return {**row, "label": int(row["label"]), "score": _number(row["score"]), "mask_ssim": _number(row["mask_ssim"])}
+
+
+def _bin(row: dict[str, str]) -> BinResult:
+    counts = (int(row["n_real"]), int(row["n_fake"]))
+    measures = (_number(row[column]) for column in ("auc", "ap", "auc_low", "auc_high"))
+    return BinResult(row["bin"], float(row["low"]), float(row["high"]), *counts, *measures)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None

@@ -1,0 +1,26 @@
+"""Score a data set with the trained network: `python -m stages.evaluate <dataset>`."""
+
+from pathlib import Path
+
+from laanet_core.evaluation.evaluate import EvaluationFiles, evaluate_dataset
+from laanet_core.media.workdir import WorkDir
+from laanet_core.params import Params
+from stages.runner import run_stage
+
+
+def evaluate(params: Params, dataset: str) -> None:
+    """Checkpoint, data/crops and data/quality of <dataset> -> reports/<dataset> and data/evaluation/<dataset>."""
+    data = Path("data")
+    files = EvaluationFiles(
+        data / "index" / f"{dataset}.csv",
+        data / "crops" / dataset,
+        data / "quality" / f"{dataset}.csv",
+        data / "checkpoints/model.safetensors",
+    )
+    work = WorkDir(f"evaluate/{dataset}")
+    with work.lock():
+        print(evaluate_dataset(dataset, params, files, Path("reports") / dataset, data / "evaluation" / dataset, work))
+
+
+if __name__ == "__main__":
+    run_stage(evaluate)

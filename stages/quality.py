@@ -1,0 +1,26 @@
+"""Mask-SSIM of a data set's fakes: `python -m stages.quality <dataset>`."""
+
+from pathlib import Path
+
+from laanet_core.media.workdir import WorkDir
+from laanet_core.parallel import open_executor
+from laanet_core.params import Params
+from laanet_core.quality import QualityFiles, score_quality
+from stages.runner import run_stage
+
+
+def quality(params: Params, dataset: str) -> None:
+    """data/frames, data/crops and data/landmarks of <dataset> -> data/quality/<dataset>.csv and <dataset>_frames.csv."""
+    data = Path("data")
+    files = QualityFiles(
+        data / "index" / f"{dataset}.csv", data / "frames" / dataset, data / "crops" / dataset, data / "landmarks" / f"{dataset}.h5"
+    )
+    out, work = data / "quality", WorkDir(f"quality/{dataset}")
+    with work.lock(), open_executor() as executor:
+        print(
+            score_quality(files, out / f"{dataset}.csv", out / f"{dataset}_frames.csv", params.quality, params.crops.size, work, executor)
+        )
+
+
+if __name__ == "__main__":
+    run_stage(quality)
