@@ -241,15 +241,28 @@ def test_colour_matrix_does_each_change_alone() -> None:
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-@pytest.mark.parametrize("shape", [(8, 12), (9, 15), (3, 3)])
-def test_pixelate_shows_each_block_in_the_colour_of_its_central_pixel(factor: int, shape: tuple[int, int]) -> None:
-    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+def test_pixelate_shows_each_block_in_the_colour_of_its_central_pixel(factor: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
     coarse = pixelate(image, factor)
-    assert coarse.shape == image.shape
-    for row in range(shape[0]):
-        for column in range(shape[1]):
-            centre = [min(at // factor * factor + factor // 2, side - 1) for at, side in zip((row, column), shape, strict=True)]
+    for row in range(8):
+        for column in range(12):
+            centre = [at // factor * factor + factor // 2 for at in (row, column)]
             assert np.array_equal(coarse[row, column], image[centre[0], centre[1]])
+
+
+@pytest.mark.parametrize("factor", [1.25, 5 / 3, 2, 4])
+@pytest.mark.parametrize("length", [3, 9, 15, 160])
+def test_pixelate_makes_blocks_of_any_factor_and_shifts_nothing_by_more_than_half_a_block(factor: float, length: int) -> None:
+    places = np.arange(length, dtype=np.uint8)
+    image = np.broadcast_to(places[:, None, None], (length, 4, 3))
+    coarse = pixelate(image, factor)[:, 0, 0].astype(int)
+    assert len(set(coarse.tolist())) == round(length / factor)
+    assert np.abs(coarse - places).max() <= length / round(length / factor) / 2 + 0.5
+
+
+def test_pixelate_by_less_than_a_pixel_changes_nothing() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (9, 15, 3), np.uint8)
+    assert np.array_equal(pixelate(image, 0.8), image)
 
 
 def test_sharpen_keeps_brightness_and_raises_contrast_at_edges() -> None:

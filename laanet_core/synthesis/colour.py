@@ -31,17 +31,19 @@ def recolour(image: Rgb, matrix: NDArray[np.float32]) -> Rgb:
     return np.asarray(cv2.transform(image, matrix), np.uint8)
 
 
-def pixelate(image: Rgb, factor: int) -> Rgb:
-    """Down-scale an image (H, W, 3) by an integer factor and up-scale it again, both with nearest neighbour.
+def pixelate(image: Rgb, factor: float) -> Rgb:
+    """Down-scale an image (H, W, 3) by a factor and up-scale it again, both with nearest neighbour; a factor up to 1 changes nothing.
 
-    The pixel kept is the central one of its block, so that nothing is shifted by more than half a pixel.
+    The pixel kept is the central one of its block, so that nothing is shifted by more than half a block.
     """
-    height, width = image.shape[:2]
-    rows = np.minimum(np.arange(0, height, factor) + factor // 2, height - 1)
-    columns = np.minimum(np.arange(0, width, factor) + factor // 2, width - 1)
-    small = np.ascontiguousarray(image[rows][:, columns])
-    large = cv2.resize(small, (len(columns) * factor, len(rows) * factor), interpolation=cv2.INTER_NEAREST)
-    return np.ascontiguousarray(large[:height, :width])
+    rows, columns = (_central_pixels(length, factor) for length in image.shape[:2])
+    return np.ascontiguousarray(image[rows][:, columns])
+
+
+def _central_pixels(length: int, factor: float) -> NDArray[np.int64]:
+    """For each of `length` pixels the central one of its block of about `factor` pixels."""
+    blocks = max(1, round(length / max(factor, 1.0)))
+    return ((2 * (np.arange(length) * blocks // length) + 1) * length) // (2 * blocks)
 
 
 def sharpen(image: Rgb, amount: float) -> Rgb:

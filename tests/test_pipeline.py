@@ -1,0 +1,221 @@
+"""The real DVC pipeline on a cut-down demo: runs, does nothing twice, survives kills, tells what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import h5py
+import pytest
+
+from tests.project import SMALL, Project, stages_run
+
+STEPS = ["frames", "crops", "landmarks", "quality"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, asset_work: Path) -> Project:
+    """The cut-down demo, run from raw video to report and committed."""
+    project = Project.create(tmp_path_factory.mktemp("built") / "project", SMALL)
+    shutil.copytree(asset_work, project.root / ".work/assets", dirs_exist_ok=True)
+    project.dvc("repro")
+    project.commit()
+    return project
+
+
+@pytest.fixture
+def project(built: Project, tmp_path: Path) -> Project:
+    """A copy of the built project for one test to change."""
+    return built.copy(tmp_path / "project")
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_promised_file_is_there_and_keeps_its_contract(built: Project) -> None:
+    index = table(built.root / "data/index/demo.csv")
+    ids = [row["video_id"] for row in index]
+    for name in ("frames/demo/videos", "crops/demo/videos", "landmarks/demo"):
+        assert [row["video_id"] for row in table(built.root / f"data/{name}.csv")] == ids
+    with h5py.File(built.root / "data/landmarks/demo.h5") as landmarks:
+        for row in table(built.root / "data/landmarks/demo.csv"):
+            if row["status"] == "ok":
+                points, frames = landmarks[row["video_id"]]["points"], landmarks[row["video_id"]]["frames"]
+                assert (points.shape, points.dtype, frames.dtype) == ((len(frames), 68, 2), "float32", "int32")
+    fakes = [row["video_id"] for row in index if row["label"] == "1"]
+    assert [row["video_id"] for row in table(built.root / "data/quality/demo.csv")] == fakes
+    scores = table(built.root / "reports/demo/scores.csv")
+    assert list(scores[0])[:9] == ["video_id", "method", "label", "split", "n_frames", "score", "status", "mask_ssim", "bin"]
+    assert [row["video_id"] for row in scores] == [row["video_id"] for row in index if row["split"] == "test"]
+    assert all((row["score"] != "") == (row["status"] == "ok") for row in scores)
+    bins = table(built.root / "reports/demo/mask_ssim_bins.csv")
+    assert list(bins[0]) == ["bin", "low", "high", "n_real", "n_fake", "auc", "ap", "auc_low", "auc_high"]
+    assert "<html" in (built.root / "reports/index.html").read_text()
+
+
+def test_a_fake_and_its_source_have_the_same_frames_and_a_real_mask_ssim(built: Project) -> None:
+    quality = [row for row in table(built.root / "data/quality/demo.csv") if row["status"] == "ok"]
+    assert quality
+    with h5py.File(built.root / "data/landmarks/demo.h5") as landmarks:
+        for row in quality:
+            assert 0.5 < float(row["mask_ssim"]) < 0.999
+            assert set(landmarks[row["video_id"]]["frames"]) & set(landmarks[row["source_id"]]["frames"])
+
+
+def test_a_clip_with_no_face_and_one_with_a_face_in_half_are_rows_with_their_status(built: Project) -> None:
+    videos = {row["video_id"]: row for row in table(built.root / "data/crops/demo/videos.csv")}
+    without = [row for row in videos.values() if row["status"] == "no_face"]
+    assert without
+    assert all(row["reason"] for row in without)
+    half = [row for row in videos.values() if row["status"] == "ok" and 0 < int(row["n_faces"]) < int(row["n_frames"])]
+    assert half
+    unscored = [row for row in table(built.root / "reports/demo/scores.csv") if row["status"] == "no_face"]
+    assert [row["score"] for row in unscored] == [""] * len(unscored)
+
+
+def test_persons_are_never_shared_between_splits(built: Project) -> None:
+    of_person: dict[str, set[str]] = {}
+    for row in table(built.root / "data/raw/demo/demo.csv"):
+        of_person.setdefault(row["person"], set()).add(row["split"])
+    of_person.pop("", None)
+    assert len(of_person) > 5
+    assert all(len(splits) == 1 for splits in of_person.values()), of_person
+
+
+def test_a_second_repro_runs_the_index_scan_alone(project: Project) -> None:
+    before = project.outputs()
+    assert stages_run(project.dvc("repro")) == ["index@demo"]
+    assert project.outputs() == before
+
+
+def test_an_experiment_with_another_lambda2_runs_training_and_what_follows(project: Project) -> None:
+    first = project.metrics("training/metrics.json")
+    output = project.dvc("exp", "run", "--name", "ten", "-S", "lambda2=10")
+    assert stages_run(output) == ["index@demo", "train", "evaluate@demo", "report"]
+    assert project.metrics("training/metrics.json") != first
+    shown = project.dvc("exp", "show", "--csv")
+    assert "ten" in shown
+    assert "auc" in shown
+
+
+def test_metrics_plots_and_the_graph_show_in_a_clean_clone(built: Project, tmp_path: Path) -> None:
+    built.run("git", "clone", "--quiet", str(built.root), str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    assert "auc" in clone.dvc("metrics", "show")
+    assert "quality@demo" in clone.dvc("dag")
+    clone.dvc("plots", "show")
+    page = (clone.root / "dvc_plots/index.html").read_text()
+    for plot in ("training_log_csv", "demo_roc_csv", "demo_mask_ssim_bins_csv"):
+        assert f"#reports_{plot}" in page
+
+
+def test_training_again_from_scratch_gives_the_same_bytes_and_metrics(project: Project) -> None:
+    before, metrics = project.outputs(), project.metrics("demo/metrics.json")
+    assert not project.items("train")
+    output = project.dvc("repro", "--force", "--single-item", "--no-run-cache", "train")
+    assert stages_run(output) == ["train"]
+    assert project.outputs() == before
+    project.dvc("repro", "--force", "--single-item", "--no-run-cache", "evaluate@demo")
+    assert project.outputs() == before
+    assert project.metrics("demo/metrics.json") == metrics
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_in_the_middle_a_stage_goes_on_and_ends_with_the_same_bytes(project: Project, step: str) -> None:
+    before, stage = project.outputs(), f"{step}@demo"
+    items = project.items(f"{step}/demo")
+    shutil.rmtree(project.root / ".work" / step)
+    project.environment["LAANET_WORKERS"] = "1"
+    command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
+    project.kill_when(command, lambda: len(project.items(f"{step}/demo")) >= 2)
+    kept = project.items(f"{step}/demo")
+    assert 2 <= len(kept) < len(items)
+    (project.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
+    project.dvc(*command[1:])
+    after = project.items(f"{step}/demo")
+    assert after.keys() == items.keys()
+    assert {key: after[key] for key in kept} == kept, "a finished video was computed again"
+    assert project.outputs() == before
+
+
+def test_killed_training_resumes_and_ends_with_the_same_bytes(project: Project) -> None:
+    before = project.outputs()
+    states = project.root / ".work/train"
+    command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", "train"]
+    project.kill_when(command, lambda: any(path.suffix != ".tmp" for path in states.glob("*/*") if path.is_file()))
+    (project.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
+    assert "resum" in project.dvc(*command[1:]).lower()
+    assert project.outputs() == before
+
+
+def test_one_added_video_is_one_videos_work(project: Project) -> None:
+    source = next((project.root / "data/raw/demo").rglob("*.mp4"))
+    folder = project.root / "mine/real"
+    folder.mkdir(parents=True)
+    clips = sorted((project.root / "data/raw/demo/val/real").glob("*.mp4"))
+    for clip in clips[:2]:
+        shutil.copyfile(clip, folder / clip.name)
+    project.set({"datasets.mine": {"root": "mine"}})
+    project.dvc("repro", "landmarks@mine")
+    before = {step: project.items(f"{step}/mine") for step in STEPS[:3]}
+    shutil.copyfile(source, folder / "added.mp4")
+    project.dvc("repro", "landmarks@mine")
+    for step, items in before.items():
+        after = project.items(f"{step}/mine")
+        assert len(after) == len(items) + 1 == 3, step
+        assert {key: after[key] for key in items} == items, step
+
+
+def test_a_users_own_folder_is_scored_with_one_parameter(project: Project) -> None:
+    demo = project.root / "data/raw/demo/test"
+    mine = project.root.parent / "mine"
+    for kind in ("real", "fake"):
+        (mine / kind).mkdir(parents=True)
+        for clip in sorted((demo / kind).glob("*.mp4"))[:2]:
+            shutil.copyfile(clip, mine / kind / clip.name)
+    (mine / "real/empty.mp4").touch()
+    (mine / "fake/letter.mp4").write_text("Dear Sir or Madam\n")
+    whole = next(iter(sorted((demo / "real").glob("*.mp4")))).read_bytes()
+    (mine / "fake/cut.mp4").write_bytes(whole[: len(whole) // 3])
+    output = project.dvc("exp", "run", "-S", f"+datasets.mine.root={mine}")
+    assert "train" not in stages_run(output)
+    scores = {row["video_id"]: row for row in table(project.root / "reports/mine/scores.csv")}
+    assert len(scores) == 7
+    for broken in ("real/empty", "fake/letter", "fake/cut"):
+        assert scores[broken]["status"] in {"unreadable", "too_few_frames"}
+        assert (scores[broken]["score"], scores[broken]["reason"] != "") == ("", True)
+    assert sum(row["status"] == "ok" for row in scores.values()) >= 3
+    assert project.metrics("mine/metrics.json").keys() == project.metrics("demo/metrics.json").keys()
+    assert "unreadable" in output
+
+
+@pytest.mark.parametrize(
+    ("change", "stage", "said"),
+    [
+        ({"datasets.gone": {"root": "data/raw/gone"}}, "index@gone", ["data/raw/gone", "datasets.gone.root"]),
+        ({"crops.sise": 1}, "index@demo", ["crops.sise", "unknown parameter"]),
+        ({"model.backbone": "resnet_of_dreams"}, "assets", ["resnet_of_dreams"]),
+    ],
+    ids=["missing folder", "unknown parameter", "unknown backbone"],
+)
+def test_what_a_user_can_mend_is_one_sentence(project: Project, change: dict[str, object], stage: str, said: list[str]) -> None:
+    project.set(change)
+    output = project.dvc("repro", "--single-item", stage, succeeds=False)
+    sentences = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert len(sentences) == 1, output
+    assert all(word in sentences[0] for word in said), sentences
+    assert "Traceback" not in output
+
+
+def test_training_on_a_set_with_no_train_videos_is_one_sentence(project: Project) -> None:
+    (project.root / "mine/real").mkdir(parents=True)
+    shutil.copyfile(next((project.root / "data/raw/demo/test/real").glob("*.mp4")), project.root / "mine/real/a.mp4")
+    project.set({"datasets.mine": {"root": "mine"}, "train.dataset": "mine"})
+    output = project.dvc("repro", "train", succeeds=False)
+    sentences = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert len(sentences) == 1, output
+    assert "mine" in sentences[0]
+    assert "train" in sentences[0]
