@@ -14,15 +14,17 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session")
 def asset_work() -> Path:
-    """The work folder of verified assets, holding what the tests need."""
-    return work_root() / "assets"
+    """The work folder of verified assets, kept from one run of the tests to the next."""
+    folder = work_root() / "assets"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def assets(asset_work: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of assets with the face detector and the landmark predictor."""
+    """A folder of assets with the face detector, the landmark predictor and the demo's backbone."""
     out = tmp_path_factory.mktemp("assets")
-    fetch_assets(["retinaface_mobilenet", "dlib_68_landmarks"], {}, out, asset_work)
+    fetch_assets(["retinaface_mobilenet", "dlib_68_landmarks", "tf_efficientnet_lite0"], {}, out, asset_work)
     return out
 
 

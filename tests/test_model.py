@@ -27,7 +27,6 @@ from laanet_core.params import ModelParams
 
 PROJECT = Path(__file__).parents[1]
 GOLDEN = PROJECT.parent / "shared" / "golden"
-LITE0 = PROJECT / "data" / "assets" / "tf_efficientnet_lite0"
 B4 = "tf_efficientnet_b4.ap_in1k"
 
 
@@ -168,13 +167,12 @@ def test_missing_weights_are_one_sentence(tmp_path: Path) -> None:
         build_model(params_of("tf_efficientnet_lite0"), tmp_path)
 
 
-@pytest.mark.skipif(not LITE0.is_dir(), reason="data/assets is not built")
-def test_the_packaged_lite0_weights_know_a_cat_and_a_cup() -> None:
+def test_the_packaged_lite0_weights_know_a_cat_and_a_cup(assets: Path) -> None:
     from skimage import data
     from skimage.transform import resize
 
     network = timm.create_model("tf_efficientnet_lite0").eval()
-    state = torch.load(LITE0 / "weights.pth", weights_only=True)
+    state = torch.load(assets / "tf_efficientnet_lite0/weights.pth", weights_only=True)
     network.load_state_dict(timm_names(state, [len(stage) for stage in network.blocks]))
     pictures = [data.chelsea()[:, 75:375], data.coffee()[:, 100:500]]
     images = torch.stack([torch.tensor(resize(picture, (224, 224), anti_aliasing=True)).permute(2, 0, 1) for picture in pictures])
