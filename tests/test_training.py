@@ -329,7 +329,7 @@ def test_learning_rate_rises_to_the_peak_and_falls_to_nothing() -> None:
     assert rates[100] == pytest.approx(2e-4)
     assert rates[250] == pytest.approx(1e-4)
     assert rates[400] == 0
-    assert learning_rate(0, 10, params_of(warmup=0.0).train) == pytest.approx(2e-4)
+    assert learning_rate(0, 10, params_of(warmup=0.0, peak_learning_rate=2e-4).train) == pytest.approx(2e-4)
 
 
 @pytest.fixture
