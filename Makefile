@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test lint paper preset-demo preset-paper lock
+.PHONY: demo test lint preset-demo preset-paper lock
 
 demo: .venv/installed  ## Build the embedded demo from raw video to reports/index.html
 	dvc repro
@@ -26,7 +26,7 @@ preset-demo preset-paper: preset-%: presets/%.yaml  ## Put a preset in place as 
 lock: .venv/installed  ## Resolve setup.cfg anew into requirements.lock
 	uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
 
-.venv/installed: requirements.lock setup.cfg
+.venv/installed: requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock

@@ -37,7 +37,7 @@ def open_executor() -> Iterator[Executor]:
 
 
 def start_worker() -> None:
-    """Initialise a worker process: it ends with its parent, and its libraries use one thread each."""
+    """Initialise a worker process: it ends with its parent, and OpenCV uses one thread in it."""
     _die_with_parent()
     import cv2
 
@@ -67,7 +67,7 @@ def _ancestors_up_to(name: str) -> list[int]:
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             status = Path(f"/proc/{pid}/stat").read_text()
-        except FileNotFoundError:
+        except OSError:
             return []
         if any(Path(os.fsdecode(part)).name == name for part in command[:3]):
             return found

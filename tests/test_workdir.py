@@ -135,3 +135,15 @@ def test_a_stage_and_its_workers_end_when_dvc_is_killed(tmp_path: Path, shell: s
     while running(stage) or running(worker):
         assert time.monotonic() < deadline, "the stage outlived dvc"
         time.sleep(0.05)
+
+
+def die(task: None, path: Path) -> None:
+    """A compute whose process is killed, as by a decoder's crash."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_dies_is_one_sentence_that_names_an_unfinished_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAANET_WORKERS", "1")
+    work = WorkDir("step", tmp_path)
+    with open_executor() as executor, pytest.raises(LaanetError, match=r"worker process died.*'clip'.*LAANET_WORKERS"):
+        run_items(work, {"clip": item_key(text="clip")}, die, {"clip": None}, executor, "frames")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from laanet_core import randomness
 from laanet_core.assets import fetch_pinned
 from laanet_core.assets.pinned import PINNED
 from laanet_core.demo import clips as clips_code
@@ -54,7 +55,7 @@ class Recipe:
         """Key of an item that is made from these frames by code."""
         media = PINNED[self.clip.media].sha256
         parts = {"clip": asdict(self.clip), "media": media, "params": self.params.model_dump(), "seed": self.seed}
-        return item_key(**parts, code=code_version(clips_code, *code))
+        return item_key(**parts, code=code_version(clips_code, randomness, *code))
 
 
 @dataclass(frozen=True)

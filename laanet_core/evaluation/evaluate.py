@@ -15,6 +15,7 @@ from laanet_core.evaluation import predict
 from laanet_core.evaluation.gallery import Scored, write_gallery
 from laanet_core.evaluation.predict import ScoreTask, one_thread, score_videos
 from laanet_core.evaluation.tables import REPORTED, Row, note, score_table, write_results
+from laanet_core.media import shards
 from laanet_core.media.workdir import WorkDir, code_version, file_digest, item_key, output_path
 from laanet_core.model import LAANet, backbone, heads, laanet, load_model, pyramid
 from laanet_core.params import Params
@@ -44,7 +45,7 @@ def evaluate_dataset(name: str, params: Params, files: EvaluationFiles, out: Pat
     usable = [row.video_id for row in rows if videos[row.video_id]["status"] == Status.OK]
     model = _load_network(files.checkpoint, params.crops.size)
     tasks = {video_id: ScoreTask(model, output_path(files.crops, video_id, ".tar"), params.evaluate.batch_size) for video_id in usable}
-    keys = _score_keys({video_id: videos[video_id]["digest"] for video_id in usable}, files.checkpoint)
+    keys = _score_keys({video_id: videos[video_id]["digest"] for video_id in usable}, files.checkpoint, params.evaluate.batch_size)
     frames = score_videos(tasks, keys, work, f"evaluate {name}")
     table = score_table(rows, videos, frames, files.quality)
     write_results(table, frames, params, out)
@@ -63,10 +64,13 @@ def _load_network(checkpoint: Path, size: int) -> LAANet:
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _score_keys(digests: Mapping[str, str], checkpoint: Path) -> dict[str, str]:
-    """Work keys: the crops, the weights and the code that scores."""
-    weights, code = file_digest(checkpoint), code_version(predict, backbone, heads, laanet, pyramid)
-    return {video_id: item_key(crops=digest, weights=weights, code=code) for video_id, digest in digests.items()}
+def _score_keys(digests: Mapping[str, str], checkpoint: Path, batch_size: int) -> dict[str, str]:
+    """Work keys: the crops, the weights, and what scores them."""
+    scorer = {
+        "weights": file_digest(checkpoint), "batch_size": batch_size, "torch": torch.__version__, "cuda": torch.cuda.is_available(),
+        "code": code_version(predict, shards, backbone, heads, laanet, pyramid),
+    }  # fmt: skip
+    return {video_id: item_key(crops=digest, **scorer) for video_id, digest in digests.items()}
 
 
 def _scored(table: Sequence[Row]) -> list[Scored]:

@@ -113,6 +113,7 @@ class ResNet50RetinaFace:
         import torch
         from retinaface.network import RetinaFace
 
+        torch.set_num_threads(1)  # as the other detector: workers are the parallelism, and sums must not depend on the number of cores
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the library calls torchvision by an outdated keyword
             self.network = RetinaFace("Resnet50", False, 256, {"layer2": 1, "layer3": 2, "layer4": 3}, 256)

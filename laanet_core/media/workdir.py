@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -86,7 +86,7 @@ def run_items(
 
     keys: item name -> item key; tasks: item name -> the picklable argument of `compute`, a module-level function
     `compute(task, path)` that writes one file at `path`. Items run in any order on any worker; one that raises ends the
-    run with its error, and what is finished stays.
+    run with its error, and what is finished stays. Raises LaanetError when a worker process dies.
     """
     paths = {name: work.path(key) for name, key in keys.items()}
     waiting = [name for name, path in paths.items() if not path.exists()]
@@ -99,6 +99,12 @@ def run_items(
             for future in as_completed(futures):
                 future.result()
                 progress.advance(futures[future])
+        except BrokenExecutor:
+            left = sorted(name for name, path in paths.items() if not path.exists())
+            raise LaanetError(
+                f"{label}: a worker process died (out of memory, or a crash in a decoder) with {len(left)} items unfinished, such as "
+                f"'{left[0] if left else ''}'; start again, with LAANET_WORKERS=1 to spare memory. What is finished is kept."
+            ) from None
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
@@ -106,10 +112,12 @@ def run_items(
 
 
 def _compute_item(compute: Callable[[Any, Path], None], task: Any, path: Path) -> None:
-    """Compute under a temporary name of this process, then rename: a file that is there is whole."""
+    """Compute under a temporary name of this process, then rename: a file that is there is whole, even after a power cut."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         compute(task, temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -59,6 +59,8 @@ def _create(name: str, drop_path: float) -> nn.Module:
     except RuntimeError as error:
         raise LaanetError(f"model.backbone: {name!r} cannot be made ({error}); mend the part after the dot or leave it out.") from None
     except TypeError:
+        if not drop_path:
+            raise
         raise LaanetError(f"model.drop_path: {name!r} has no stochastic depth; set it to 0.") from None
 
 

@@ -27,6 +27,8 @@ from laanet_core.training.state import load_state, save_state
 from laanet_core.training.validation import batch_losses, validate
 
 _BEST = "best.safetensors"
+MOST_LOADERS = 8
+"""Loader processes that keep a GPU busy; each of them holds a copy of torch."""
 
 
 def train(  # noqa: PLR0913, PLR0917 - one path a DVC dependency or output
@@ -49,7 +51,7 @@ def train(  # noqa: PLR0913, PLR0917 - one path a DVC dependency or output
     Raises LaanetError for an empty split, too few crops, weights that do not fit, and a loss that is not finite.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    workers = worker_count() if device.type == "cuda" else 0
+    workers = min(worker_count(), MOST_LOADERS) if device.type == "cuda" else 0
     batches = TrainingBatches(read_clips("train", crops, landmarks, index), params)
     validation_clips = read_clips("val", crops, landmarks, index)
     validation = make_loader(validation_clips, validation_batches(validation_clips, params), params, workers)
