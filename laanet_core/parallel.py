@@ -44,6 +44,19 @@ def start_worker() -> None:
     cv2.setNumThreads(1)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One CPU thread for each torch operation: sums come in one order, so that their last bits are the same on any number of cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def end_with_pipeline() -> None:
     """End this process when the one that started it (dvc, make, a shell) dies, so that no orphan goes on writing."""
     _die_with_parent()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from laanet_core.evaluation.tables import DECIMALS, FrameScore
 from laanet_core.media.shards import Shard, crop_members, read_rgb
 from laanet_core.media.workdir import WorkDir, run_items
 from laanet_core.model import LAANet
-from laanet_core.parallel import worker_count
+from laanet_core.parallel import one_thread, worker_count
 
 Image = NDArray[np.uint8]
 
@@ -40,17 +39,6 @@ def score_videos(tasks: Mapping[str, ScoreTask], keys: Mapping[str, str], work: 
     with one_thread(), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         items = run_items(work, keys, _write_scores, tasks, pool, label)
     return {video_id: [FrameScore(*values) for values in json.loads(path.read_text())] for video_id, path in items.items()}
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One CPU thread for each operation: sums come in one order, so that their last bits are the same on any number of cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def score_shard(model: LAANet, path: Path, batch_size: int) -> list[FrameScore]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from laanet_core.errors import LaanetError
 from laanet_core.media.retinaface_boxes import Array, Face, decode_faces, priors
+from laanet_core.parallel import one_thread
 from laanet_core.params import CropsParams
 
 FILES = {"retinaface_mobilenet": "retinaface_mobilenet.onnx", "retinaface_resnet50": "retinaface_resnet50.pth"}
@@ -113,7 +114,6 @@ class ResNet50RetinaFace:
         import torch
         from retinaface.network import RetinaFace
 
-        torch.set_num_threads(1)  # as the other detector: workers are the parallelism, and sums must not depend on the number of cores
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the library calls torchvision by an outdated keyword
             self.network = RetinaFace("Resnet50", False, 256, {"layer2": 1, "layer3": 2, "layer4": 3}, 256)
@@ -129,7 +129,7 @@ class ResNet50RetinaFace:
         import torch
 
         normal = (images / np.float32(255) - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             boxes, logits, points = self.network(torch.from_numpy(_pad(normal.astype(np.float32))))
         return boxes.numpy(), logits.softmax(-1)[..., 1].numpy(), points.numpy()
 
