@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test lint preset-demo preset-paper lock
+.PHONY: demo test lint bench-train preset-demo preset-paper lock
 
 demo: .venv/installed  ## Build the embedded demo from raw video to reports/index.html
 	dvc repro
@@ -19,6 +19,9 @@ lint: .venv/installed  ## ruff and mypy
 	ruff check .
 	ruff format --check .
 	mypy
+
+bench-train: .venv/installed  ## Images/s and peak memory of a training step, beside plain ones
+	python -m benchmarks.train
 
 preset-demo preset-paper: preset-%: presets/%.yaml  ## Put a preset in place as params.yaml
 	cp $< params.yaml

@@ -14,6 +14,8 @@ from laanet_core.errors import LaanetError
 Probability = Annotated[float, Field(ge=0, le=1)]
 Split = Literal["train", "val", "test"]
 DetectorName = Literal["retinaface_mobilenet", "retinaface_resnet50"]
+Head = Literal["heatmap", "consistency"]
+Recipe = Literal["paper", "official"]
 
 
 class Section(BaseModel):
@@ -85,15 +87,20 @@ class QualityParams(Section):
 
 class ModelParams(Section):
     """The network. backbone: a timm name; pretrained: start from the ImageNet weights in data/assets;
-    levels: feature levels used by the pyramid, from the top; gamma_w: exponent of E-FPN's mask (Eq. 9);
-    dropout: on each tap in training; drop_path: stochastic depth of the backbone."""
+    pyramid: `efpn` (Eq. 9), `fpn` (traditional), or `none` (the top features alone: Table 3 without E-FPN, baselines of Table 1);
+    levels: feature levels that the pyramid uses, from the top (Table 4); heads: auxiliary heads beside the classifier (Table 3);
+    gamma_w: exponent of E-FPN's mask (Eq. 9); dropout: on each tap in training; drop_path: stochastic depth of the backbone;
+    padded_for: image size that the backbone's SAME padding is fixed for, as in the published network (380); none: each image's own."""
 
     backbone: str
     pretrained: bool
+    pyramid: Literal["efpn", "fpn", "none"]
     levels: list[Annotated[int, Field(ge=2, le=6)]] = Field(min_length=1)
+    heads: list[Head]
     gamma_w: float = Field(gt=0)
     dropout: Probability
     drop_path: Probability
+    padded_for: int | None = Field(default=None, ge=32)
 
     @model_validator(mode="after")
     def _run_of_levels(self) -> ModelParams:
@@ -101,19 +108,32 @@ class ModelParams(Section):
             raise ValueError(f"levels must be a run from 6 downwards such as [6, 5, 4, 3], found {self.levels}")
         return self
 
+    @model_validator(mode="after")
+    def _each_head_once(self) -> ModelParams:
+        if len(set(self.heads)) < len(self.heads):
+            raise ValueError(f"heads must name each head once, found {self.heads}")
+        return self
+
 
 class TrainParams(Section):
     """Recipe of the training.
 
     dataset: key under `datasets` whose real train videos are learnt from and whose real val videos choose the checkpoint;
-    frames_per_epoch: frames drawn anew from each video for an epoch; batch_size: images a step, half real, half their fakes;
+    fakes: `synthetic` ones, made of the real crops on the way, or those of the `dataset` (Table 1's Xception; no auxiliary heads);
+    recipe: targets and losses as the `paper` has them, or as the `official` code has (reference_facts, sec. 3 and 4);
+    frames_per_epoch: frames drawn anew from each video for an epoch; batch_size: images a step of all processes, half of them fakes;
     learning_rate, peak_learning_rate: start of the linear rise and its end after `warmup` (fraction of the training), then linear to 0;
-    freeze_epochs: epochs in which the backbone is not trained; rho: radius of SAM; gamma: exponent of the focal loss (Eq. 5);
-    iou: overlap threshold t of the adaptive Gaussian radius; label_smoothing: amount taken from the hard labels
-    (the paper does not give it); keep_last: training states kept for resumption; save_every: optimizer steps between them.
+    freeze_epochs: epochs in which the backbone is not trained;
+    rho: radius of SAM, 0 for plain Adam; gamma: exponent of the focal loss (Eq. 5);
+    iou: overlap threshold t of the adaptive Gaussian radius; label_smoothing: amount taken from the hard labels by the paper's recipe
+    (the paper does not give it); clip_norm: largest norm of a gradient; ema: decay of the averaged weights that are validated and kept;
+    compile: torch.compile; recompute: recompute activations in the backward pass to save memory;
+    keep_last: training states kept for resumption; save_every: optimizer steps between them; log_every: steps a point of the curves.
     """
 
     dataset: str
+    fakes: Literal["synthetic", "dataset"]
+    recipe: Recipe
     epochs: int = Field(ge=1)
     frames_per_epoch: int = Field(ge=1)
     batch_size: int = Field(ge=2, multiple_of=2)
@@ -126,8 +146,13 @@ class TrainParams(Section):
     gamma: float = Field(ge=0)
     iou: float = Field(gt=0, lt=1)
     label_smoothing: float = Field(ge=0, lt=0.5)
+    clip_norm: float | None = Field(gt=0)
+    ema: float | None = Field(gt=0, lt=1)
+    compile: bool
+    recompute: bool
     keep_last: int = Field(ge=1)
     save_every: int = Field(ge=1)
+    log_every: int = Field(ge=1)
 
 
 class SynthesisParams(Section):
@@ -155,9 +180,10 @@ class AugmentParams(Section):
 
 
 class EvaluateParams(Section):
-    """split: which videos are scored; batch_size: crops a forward pass; bootstrap: resamples of the 95 % intervals;
-    gallery: crops shown in the report for each data set."""
+    """checkpoint: the network that scores, by default the trained one; split: which videos are scored; batch_size: crops a forward pass;
+    bootstrap: resamples of the 95 % intervals; gallery: crops shown in the report for each data set."""
 
+    checkpoint: str
     split: Split
     batch_size: int = Field(ge=1)
     bootstrap: int = Field(ge=0)
@@ -188,6 +214,9 @@ class Params(Section):
             raise ValueError("a data set cannot be called 'training': reports/training holds the training's own report")
         if self.train.dataset not in self.datasets:
             raise ValueError(f"train.dataset is {self.train.dataset!r}, which is not a key of datasets ({', '.join(self.datasets)})")
+        if self.train.fakes == "dataset" and self.model.heads:
+            heads = self.model.heads
+            raise ValueError(f"model.heads is {heads}, but fakes of a data set have no blending mask to learn from; set it to []")
         return self
 
 

@@ -14,15 +14,16 @@ LOG_INTERVAL_S = 5.0
 
 
 class Progress:
-    """Context manager that shows `done / total` of a piece of work; `advance(note)` after each item."""
+    """Context manager that shows `done / total` of a piece of work; `advance(note)` after each item. shown: False for a silent one."""
 
-    def __init__(self, label: str, total: int, done: int = 0) -> None:
-        self.label, self.total, self.done = label, total, done
+    def __init__(self, label: str, total: int, done: int = 0, *, shown: bool = True) -> None:
+        self.label, self.total, self.done, self.shown = label, total, done, shown
+        self._first = done
         self._bar: RichProgress | None = None
         self._last = self._start = time.monotonic()
 
     def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
+        if self.shown and sys.stderr.isatty():
             self._bar = RichProgress(
                 TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}"), console=Console(stderr=True),
@@ -49,4 +50,14 @@ class Progress:
 
     def _print(self, note: str) -> None:
         self._last = time.monotonic()
-        print(f"{self.label}: {self.done}/{self.total} in {self._last - self._start:.0f} s {note}".rstrip(), file=sys.stderr, flush=True)
+        if self.shown:
+            text = f"{self.label}: {self.done}/{self.total} in {self._last - self._start:.0f} s{self._left()} {note}"
+            print(text.rstrip(), file=sys.stderr, flush=True)
+
+    def _left(self) -> str:
+        """The time that the rest will take at this run's pace."""
+        made, left = self.done - self._first, self.total - self.done
+        if not made or not left:
+            return ""
+        seconds = left * (self._last - self._start) / made
+        return f", {seconds:.0f} s left" if seconds < 100 else f", {seconds / 60:.0f} min left"

@@ -9,13 +9,13 @@ from stages.runner import run_stage
 
 
 def evaluate(params: Params, dataset: str) -> None:
-    """Checkpoint, data/crops and data/quality of <dataset> -> reports/<dataset> and data/evaluation/<dataset>."""
+    """evaluate.checkpoint, data/crops and data/quality of <dataset> -> reports/<dataset> and data/evaluation/<dataset>."""
     data = Path("data")
     files = EvaluationFiles(
         data / "index" / f"{dataset}.csv",
         data / "crops" / dataset,
         data / "quality" / f"{dataset}.csv",
-        data / "checkpoints/model.safetensors",
+        Path(params.evaluate.checkpoint),
     )
     work = WorkDir(f"evaluate/{dataset}")
     with work.lock():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import shutil
+import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +20,8 @@ from laanet_core import randomness
 from laanet_core.errors import LaanetError
 from laanet_core.media.workdir import WorkDir, clear_output, code_version, file_digest, item_key
 from laanet_core.params import Params
-from laanet_core.training.trainer import train
+from laanet_core.training.processes import process_count
+from laanet_core.training.trainer import TrainingFiles, train
 from stages.runner import run_stage
 
 DATA, REPORTS = Path("data"), Path("reports/training")
@@ -29,13 +33,24 @@ def main(params: Params) -> None:
     name = params.train.dataset
     crops, landmarks, index = DATA / "crops" / name, DATA / "landmarks" / f"{name}.h5", DATA / "index" / f"{name}.csv"
     inputs = [crops / "videos.csv", landmarks, index, *sorted((DATA / "assets" / params.model.backbone).glob("weights.*"))]
+    files = TrainingFiles(crops, landmarks, index, DATA / "assets", DATA / "checkpoints", REPORTS)
     work = WorkDir("train")
     state = work.path(training_key(params, inputs))
-    out = DATA / "checkpoints"
-    with work.lock():
-        clear_output(out)
-        train(params, crops, landmarks, index, DATA / "assets", out, REPORTS / "log.csv", REPORTS / "metrics.json", state)
-        shutil.rmtree(state)
+    first = os.environ.get("RANK", "0") == "0"
+    with work.lock() if first else nullcontext():
+        if first:
+            clear_output(files.out)
+        train(params, files, state)
+        if first:
+            shutil.rmtree(state)
+
+
+def start_processes() -> None:
+    """Become torchrun with LAANET_PROCESSES processes of this stage, where several are asked for."""
+    count = process_count()
+    if count > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+        os.execv(sys.executable, [*launcher, "-m", "stages.train"])  # noqa: S606 - no shell is wanted
 
 
 def training_key(params: Params, inputs: list[Path]) -> str:
@@ -49,6 +64,7 @@ def training_key(params: Params, inputs: list[Path]) -> str:
         inputs=[file_digest(path) for path in inputs],
         code=code_version(*modules_of(laanet_core.model, laanet_core.synthesis, laanet_core.training), randomness),
         torch=torch.__version__,
+        gpu=torch.cuda.is_available(),
     )
 
 
@@ -59,4 +75,5 @@ def modules_of(*packages: ModuleType) -> list[ModuleType]:
 
 
 if __name__ == "__main__":
+    start_processes()
     run_stage(main)

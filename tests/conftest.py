@@ -8,6 +8,7 @@ import pytest
 
 from laanet_core.assets import fetch_assets
 from laanet_core.media.workdir import work_root
+from tests.training_set import params_of, run_training, write_training_set
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,3 +36,17 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared is not there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The training set of `tests.training_set`."""
+    return write_training_set(tmp_path_factory.mktemp("dataset"))
+
+
+@pytest.fixture(scope="session")
+def finished(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted training on it."""
+    out = tmp_path_factory.mktemp("finished")
+    run_training(params_of(), dataset, out)
+    return out

@@ -1,4 +1,4 @@
-"""The network: its shapes, its size, the reference's values, its weights and its checkpoints."""
+"""The network: its shapes, its parts against independent computations, its weights and its checkpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-import zlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,46 +15,78 @@ import numpy as np
 import pytest
 import timm
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
+from timm.layers import Conv2dSame
 from torch import Tensor, nn
+from torchvision.ops import FeaturePyramidNetwork
 
 from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet, build_model, load_model, save_model
-from laanet_core.model.backbone import Backbone
-from laanet_core.model.pyramid import inject
+from laanet_core.model.backbone import LevelsBackbone
+from laanet_core.model.padding import FixedPadConv2d
+from laanet_core.model.pyramid import TraditionalPyramid, inject
 from laanet_core.model.weights import timm_names
 from laanet_core.params import ModelParams
 
 PROJECT = Path(__file__).parents[1]
-GOLDEN = PROJECT.parent / "shared" / "golden"
 B4 = "tf_efficientnet_b4.ap_in1k"
+SAME = "tf_mobilenetv3_small_minimal_100"
+LEVELS = [[6], [6, 5], [6, 5, 4], [6, 5, 4, 3], [6, 5, 4, 3, 2]]
+TABLE_4: list[dict[str, Any]] = [{"pyramid": pyramid, "levels": levels} for pyramid in ("efpn", "fpn") for levels in LEVELS]
+TABLE_3: list[dict[str, Any]] = [
+    {"pyramid": pyramid, "heads": heads}
+    for pyramid in ("efpn", "none")
+    for heads in ([], ["heatmap"], ["consistency"], ["heatmap", "consistency"])
+]
 
 
 def params_of(backbone: str, **changes: Any) -> ModelParams:
-    values = {"pretrained": False, "levels": [6, 5, 4, 3], "gamma_w": 1, "dropout": 0.4, "drop_path": 0.2}
+    values = {
+        "pretrained": False, "pyramid": "efpn", "levels": [6, 5, 4, 3], "heads": ["heatmap", "consistency"],
+        "gamma_w": 1, "dropout": 0.4, "drop_path": 0.2,
+    }  # fmt: skip
     return ModelParams.model_validate({"backbone": backbone, **values, **changes})
 
 
-@pytest.mark.parametrize("levels", [[6], [6, 5], [6, 5, 4], [6, 5, 4, 3], [6, 5, 4, 3, 2]])
-@pytest.mark.parametrize("backbone", ["test_efficientnet", "test_resnet", "test_convnext"])
-def test_any_backbone_and_levels_give_maps_of_a_quarter_of_the_image(backbone: str, levels: list[int]) -> None:
-    model = build_model(params_of(backbone, levels=levels), None).eval()
-    output = model(torch.rand(2, 3, 64, 96))
-    assert output.logit.shape == (2,)
-    assert output.heatmap.shape == (2, 1, 16, 24)
-    assert output.embedding.shape == (2, 256, 16, 24)
+def plain(backbone: str, **changes: Any) -> ModelParams:
+    return params_of(backbone, pyramid="none", heads=[], drop_path=0, **changes)
 
 
-def test_every_parameter_gets_a_gradient() -> None:
-    model = build_model(params_of("test_efficientnet", levels=[6, 5, 4, 3, 2]), None).train()
-    output = model(torch.rand(4, 3, 64, 64))
-    (output.logit.sum() + output.heatmap.sum() + output.embedding.square().sum()).backward()
+def shape_of(tensor: Tensor | None) -> tuple[int, ...] | None:
+    return None if tensor is None else tuple(tensor.shape)
+
+
+# --- the network
+
+
+@pytest.mark.parametrize("changes", [*TABLE_4, *TABLE_3], ids=str)
+def test_each_variant_of_the_ablations_has_its_outputs_and_a_gradient_everywhere(changes: dict[str, Any]) -> None:
+    params = params_of("test_efficientnet", **changes)
+    output = (model := LAANet(params).train())(torch.rand(2, 3, 64, 96))
+    assert shape_of(output.logit) == (2,)
+    assert shape_of(output.heatmap) == ((2, 1, 16, 24) if "heatmap" in params.heads else None)
+    assert shape_of(output.embedding) == ((2, 256, 16, 24) if "consistency" in params.heads else None)
+    sum(tensor.square().sum() for tensor in output if tensor is not None).backward()  # type: ignore[union-attr]
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
+
+
+@pytest.mark.parametrize("pyramid", ["efpn", "fpn"])
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_convnext", SAME])
+def test_other_backbones_give_maps_of_a_quarter_of_the_image(backbone: str, pyramid: str) -> None:
+    output = LAANet(params_of(backbone, pyramid=pyramid)).eval()(torch.rand(2, 3, 64, 96))
+    assert [shape_of(tensor) for tensor in output] == [(2,), (2, 1, 16, 24), (2, 256, 16, 24)]
+
+
+def test_a_backbone_with_channels_last_gives_the_same_maps() -> None:
+    with torch.device("meta"):
+        output = LAANet(params_of("swin_tiny_patch4_window7_224")).eval()(torch.zeros(2, 3, 224, 224))
+    assert [shape_of(tensor) for tensor in output] == [(2,), (2, 1, 56, 56), (2, 256, 56, 56)]
 
 
 def test_levels_are_those_of_timms_own_feature_extractor() -> None:
     torch.manual_seed(0)
-    backbone = Backbone("tf_efficientnet_lite0").eval()
+    backbone = LevelsBackbone("tf_efficientnet_lite0").eval()
     reference = timm.create_model("tf_efficientnet_lite0", features_only=True).eval()
     reference.load_state_dict(backbone.network.state_dict(), strict=False)
     images = torch.rand(1, 3, 64, 64)
@@ -67,7 +99,8 @@ def test_levels_are_those_of_timms_own_feature_extractor() -> None:
 
 
 def test_b4_has_the_published_number_of_parameters() -> None:
-    model = build_model(params_of(B4), None)
+    with torch.device("meta"):
+        model = LAANet(params_of(B4))
     assert sum(parameter.numel() for parameter in model.parameters()) == 27_128_786
 
 
@@ -78,28 +111,122 @@ def test_mask_of_equation_9_by_hand() -> None:
     assert inject(enhanced, feature, 2).flatten().tolist() == pytest.approx([0, np.log(3), 0.5, -0.25])
 
 
+@pytest.mark.parametrize("levels", LEVELS[1:])
+def test_traditional_fpn_is_torchvisions(levels: list[int]) -> None:
+    torch.manual_seed(0)
+    channels = {2: 4, 3: 6, 4: 8, 5: 12, 6: 20}
+    features = {level: torch.randn(2, channels[level], 128 >> min(level, 5), 64 >> min(level, 5)) for level in channels}
+    ours = TraditionalPyramid(channels, levels, dropout=0)
+    theirs = FeaturePyramidNetwork([channels[level] for level in reversed(levels)], 256)
+    for level, block in zip(reversed(levels), theirs.inner_blocks, strict=True):
+        block[0].load_state_dict(ours.lateral[str(level)].state_dict())  # type: ignore[index]
+    theirs.layer_blocks[0][0].load_state_dict(ours.smooth.state_dict())  # type: ignore[index]
+    expected = theirs(OrderedDict((str(level), features[level]) for level in reversed(levels)))[str(levels[-1])]
+    torch.testing.assert_close(ours.finest(features), expected)
+
+
+def test_f6_alone_is_one_network_under_all_three_names() -> None:
+    outputs = []
+    for changes in ({"pyramid": "efpn", "levels": [6]}, {"pyramid": "fpn", "levels": [6]}, {"pyramid": "none"}):
+        torch.manual_seed(0)
+        outputs.append(LAANet(params_of("test_efficientnet", **changes)).eval()(torch.ones(1, 3, 64, 64)))
+    for output in outputs[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(output, outputs[0], strict=True))
+
+
 def test_heat_map_starts_at_one_tenth() -> None:
-    model = build_model(params_of("test_efficientnet"), None)
-    assert model.heatmap[-1].bias.item() == pytest.approx(-2.19)  # type: ignore[union-attr,operator]
+    model = LAANet(params_of("test_efficientnet"))
+    assert model.heatmap is not None
+    assert model.heatmap[-1].bias.item() == pytest.approx(-2.19)  # type: ignore[operator,union-attr]
+
+
+@pytest.mark.parametrize("backbone", ["legacy_xception", "test_vit", "test_mambaout", "mobilenetv3_small_050"])
+def test_without_pyramid_and_heads_it_is_timms_own_classifier(backbone: str) -> None:
+    model = LAANet(plain(backbone)).eval()
+    reference = timm.create_model(backbone, num_classes=1).eval()
+    reference.load_state_dict(model.backbone.network.state_dict(), strict=False)
+    reference.get_classifier().load_state_dict(model.classifier[1].state_dict())
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        output, expected = model(images), reference(images)
+    torch.testing.assert_close(output.logit, expected[:, 0])
+    assert (output.heatmap, output.embedding) == (None, None)
+
+
+def test_a_plain_classifier_drops_out_and_takes_sides_that_no_pyramid_would() -> None:
+    model = LAANet(plain("test_vit", dropout=0.5))
+    assert model(torch.rand(1, 3, 80, 48)).logit.shape == (1,)
+    assert isinstance(model.classifier[0], nn.Dropout)
+    assert model.classifier[0].p == 0.5
 
 
 @pytest.mark.parametrize(
     ("backbone", "changes", "words"),
     [
         ("no_such_net", {}, "no_such_net"),
+        ("no_such_net", {"pyramid": "none", "heads": []}, "no_such_net"),
         ("tf_efficientnet_b4.no_such_tag", {}, "no_such_tag"),
         ("vit_tiny_patch16_224", {}, "strides"),
         ("vgg11", {"drop_path": 0.2}, "stochastic depth"),
+        ("test_resnet", {"padded_for": 380}, r"padded_for: 380.*no SAME-padded"),
+        (SAME, {"padded_for": 10**9}, "1000000000x1000000000"),
     ],
 )
 def test_a_backbone_that_will_not_do_is_one_sentence(backbone: str, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(LaanetError, match=words):
-        build_model(params_of(backbone, **changes), None)
+        LAANet(params_of(backbone, **changes))
 
 
-def test_image_sides_must_be_multiples_of_32() -> None:
-    with pytest.raises(LaanetError, match="100x64"):
-        build_model(params_of("test_efficientnet"), None)(torch.rand(1, 3, 100, 64))
+@pytest.mark.parametrize(
+    ("params", "size", "words"),
+    [
+        (params_of("test_efficientnet"), 100, "100x100.*multiples of 32"),
+        (params_of("test_efficientnet", pyramid="none"), 100, "100x100.*multiples of 32"),
+        (plain("vit_tiny_patch16_224"), 64, r"64x64 pixels.*\(224\)"),
+        (params_of("inception_v4", drop_path=0), 224, "F2 are 160x54x54 for 224x224"),
+    ],
+)
+def test_a_size_that_the_network_does_not_take_is_one_sentence(params: ModelParams, size: int, words: str) -> None:
+    with torch.device("meta"), pytest.raises(LaanetError, match=words):
+        LAANet(params)(torch.zeros(1, 3, size, size))
+
+
+def test_images_are_brought_to_the_precision_of_the_weights() -> None:
+    model = LAANet(plain("test_vit")).double().eval()
+    images = torch.rand(1, 3, 64, 64)
+    assert torch.equal(model(images).logit, model(images.double()).logit)
+
+
+# --- padding fixed for one size
+
+
+def models_with_padding(size: int) -> tuple[LAANet, LAANet]:
+    """The same network with timm's padding and with that of this size."""
+    torch.manual_seed(0)
+    dynamic = LAANet(params_of(SAME, drop_path=0)).eval()
+    torch.manual_seed(0)
+    return dynamic, LAANet(params_of(SAME, drop_path=0, padded_for=size)).eval()
+
+
+def test_fixed_padding_is_timms_own_at_its_size_and_another_elsewhere() -> None:
+    dynamic, fixed = models_with_padding(100)
+    at_home, elsewhere = torch.rand(1, 3, 100, 100), torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        same = [model.backbone.network.forward_features(at_home) for model in (dynamic, fixed)]  # type: ignore[operator]
+        other = [model.backbone.network.forward_features(elsewhere) for model in (dynamic, fixed)]  # type: ignore[operator]
+    assert torch.equal(*same)
+    assert other[0].shape == other[1].shape
+    assert not torch.allclose(*other)
+
+
+def test_fixed_padding_takes_every_same_padded_convolution_and_changes_no_weight() -> None:
+    dynamic, fixed = models_with_padding(100)
+    assert sum(isinstance(module, Conv2dSame) for module in dynamic.modules()) == 5
+    assert sum(isinstance(module, FixedPadConv2d) for module in fixed.modules()) == 5
+    assert not any(isinstance(module, Conv2dSame) for module in fixed.modules())
+    theirs = fixed.state_dict()
+    assert list(dynamic.state_dict()) == list(theirs)
+    assert all(torch.equal(value, theirs[name]) for name, value in dynamic.state_dict().items())
 
 
 # --- weights
@@ -117,8 +244,10 @@ def lukemelas_state(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
         ours = ["conv_dw", "bn1", "conv_pw", "bn2"]
         if not separable:
             theirs, ours = ["_expand_conv", "_bn0", *theirs], ["conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"]
+        if hasattr(block.se, "conv_reduce"):
+            theirs, ours = [*theirs, "_se_reduce", "_se_expand"], [*ours, "se.conv_reduce", "se.conv_expand"]
         for their, our in zip(theirs, ours, strict=True):
-            yield from ((f"_blocks.{number}.{their}.{key}", value) for key, value in getattr(block, our).state_dict().items())
+            yield from ((f"_blocks.{number}.{their}.{key}", value) for key, value in block.get_submodule(our).state_dict().items())
     yield "_fc.weight", torch.zeros(1000, 1280)
     yield "_fc.bias", torch.zeros(1000)
 
@@ -234,79 +363,61 @@ def test_files_that_are_no_checkpoint_are_one_sentence(trained: LAANet, tmp_path
         load_model(path)
 
 
+def test_a_checkpoint_is_read_in_its_own_precision_and_from_a_text_path(trained: LAANet, tmp_path: Path) -> None:
+    save_model(trained.double(), tmp_path / "model.safetensors")
+    loaded = load_model(str(tmp_path / "model.safetensors"))
+    images = torch.rand(2, 3, 64, 64, dtype=torch.float64)
+    assert torch.equal(loaded(images).logit, trained(images).logit)
+    assert loaded(images.float()).logit.dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model.backbone", "vit_giant_patch14_224"),
+        ("model.backbone", "no_such_net"),
+        ("model.backbone", {"name": "test_resnet"}),
+        ("model.heads", ["nose"]),
+        ("model.padded_for", 10**9),
+        ("model.levels", [6, 5]),
+        ("model.extra", 1),
+        ("image_size", 10**9),
+        ("normalisation.std", [0, 1, 1]),
+        ("normalisation.mean", [float("nan"), 0, 0]),
+    ],
+)
+def test_a_checkpoint_with_an_absurd_description_is_one_sentence(trained: LAANet, tmp_path: Path, key: str, value: Any) -> None:
+    path = tmp_path / "model.safetensors"
+    save_model(trained, path)
+    with safe_open(path, framework="pt") as file:
+        described = json.loads(file.metadata()["laanet"])
+    *parents, last = key.split(".")
+    section = described[parents[0]] if parents else described
+    section[last] = value
+    save_file(trained.state_dict(), path, metadata={"laanet": json.dumps(described)})
+    with pytest.raises(LaanetError, match=r"model\.safetensors: no checkpoint of this project \([^\n]+\);"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.int32])
+def test_a_checkpoint_in_another_kind_of_number_is_one_sentence(trained: LAANet, tmp_path: Path, dtype: torch.dtype) -> None:
+    path = tmp_path / "model.safetensors"
+    save_model(trained, path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    save_file({name: value.to(dtype) for name, value in trained.state_dict().items()}, path, metadata=metadata)
+    with pytest.raises(LaanetError, match="no checkpoint"):
+        load_model(path)
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(trained: LAANet, tmp_path: Path) -> None:
+    with pytest.raises(LaanetError, match="cannot be written"):
+        save_model(trained, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_model_and_training_import_without_the_pipelines_packages() -> None:
-    absent = ["dvc", "dlib", "retinaface", "av", "onnxruntime", "pytorch_optimizer", "lightning"]
-    program = f"import sys; sys.modules.update(dict.fromkeys({absent!r})); import laanet_core.model, laanet_core.training.trainer"
+    absent = ["dvc", "dlib", "retinaface", "av", "onnx", "onnxscript", "onnxruntime", "pytorch_optimizer", "lightning", "typer"]
+    modules = "laanet_core.model.official, laanet_core.model.export, laanet_core.training.trainer"
+    program = f"import sys; sys.modules.update(dict.fromkeys({absent!r})); import {modules}"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=PROJECT)
-
-
-# --- the reference's values (../shared/golden/README.md)
-
-
-@pytest.mark.skipif(not GOLDEN.is_dir(), reason="../shared/golden is not here")
-def test_b4_at_384_gives_the_published_networks_outputs() -> None:
-    model = build_model(params_of(B4), None).double().eval()
-    model.load_state_dict(golden_state(model))
-    as_published_padding(model)
-    random = np.random.default_rng([1, 99])
-    coarse, fine = random.uniform(-1, 1, (2, 3, 12, 12)), random.uniform(-1, 1, (2, 3, 384, 384))
-    images = torch.from_numpy(0.7 * np.kron(coarse, np.ones((1, 1, 32, 32))) + 0.3 * fine)
-    with torch.no_grad():
-        levels, output = model.backbone(images), model(images)
-    golden = np.load(GOLDEN / "official_forward_seed1.npz", allow_pickle=False)
-    for level in range(2, 7):
-        assert_close(levels[level].mean(dim=(2, 3)), golden[f"reduction_{level}_mean_per_channel"])
-    assert_close(output.heatmap, golden["hm"])
-    assert_close(output.logit[:, None], golden["cls"])
-    assert_close(output.embedding[:, :, ::8, ::8], golden["cstency"])
-
-
-def assert_close(found: Tensor, expected: Any) -> None:
-    """To 1e-6 of the largest value (the stored ones have single precision)."""
-    assert np.abs(found.numpy() - expected).max() < 1e-6 * np.abs(expected).max()
-
-
-def golden_state(model: LAANet) -> dict[str, Tensor]:
-    """The recipe's state dict under this project's names."""
-    shapes: dict[str, list[int]] = json.loads((GOLDEN / "official_state_dict_shapes.json").read_text())
-    official = {name: golden_value(name, shape) for name, shape in shapes.items() if not name.startswith("inception_block.")}
-    decoder = {
-        "deconv_1.0.": "pyramid.top.", "deconv_2.0.": "pyramid.down.5.",
-        "deconv_2.1.": "pyramid.down.5.3.", "deconv_2.2.": "pyramid.down.5.4.",
-        "deconv_3.0.": "pyramid.down.4.", "deconv_3.1.": "pyramid.down.4.3.", "deconv_3.2.": "pyramid.down.4.4.",
-        "deconv_4.0.pw_block.": "pyramid.inception.project.", "deconv_4.0.conv3_block.": "pyramid.inception.conv3.",
-        "deconv_4.0.conv5_block.": "pyramid.inception.conv5.", "deconv_4.1.": "pyramid.up.0.", "deconv_4.2.": "pyramid.up.1.",
-        "hm.": "heatmap.", "cls.": "classifier.", "cstency.": "embedding.",
-    }  # fmt: skip
-    state, backbone = {}, {}
-    for name, value in official.items():
-        prefix = next((prefix for prefix in decoder if name.startswith(prefix)), None)
-        if prefix:
-            state[decoder[prefix] + name.removeprefix(prefix)] = value
-        else:
-            backbone[name] = value
-    stages = [len(stage) for stage in model.backbone.network.blocks]  # type: ignore[union-attr,arg-type]
-    return {**state, **{f"backbone.network.{name}": value for name, value in timm_names(backbone, stages).items()}}
-
-
-def golden_value(name: str, shape: list[int]) -> Tensor:
-    random = np.random.default_rng([1, zlib.crc32(name.encode())])
-    if name.endswith("num_batches_tracked"):
-        return torch.tensor(0)
-    if name.endswith("running_mean"):
-        value = 0.05 * random.standard_normal(shape)
-    elif name.endswith("running_var"):
-        value = 1 + 0.2 * random.random(shape)
-    elif len(shape) == 1:
-        value = 0.05 * random.standard_normal(shape) if name.endswith("bias") else 1 + 0.1 * random.standard_normal(shape)
-    else:
-        value = random.standard_normal(shape) * np.sqrt(2.4 / np.prod(shape[1:]))
-    return torch.from_numpy(np.asarray(value))
-
-
-def as_published_padding(model: LAANet) -> None:
-    """The published network pads block 6's depth-wise convolution by (2, 2, 2, 2) (reference_facts, the padding trap)."""
-    block = model.backbone.network.blocks[2][0]  # type: ignore[union-attr,index]
-    dynamic = block.conv_dw  # type: ignore[union-attr]
-    block.conv_dw = nn.Conv2d(dynamic.in_channels, dynamic.out_channels, 5, stride=2, padding=2, groups=dynamic.groups, bias=False)  # type: ignore[union-attr,arg-type]
-    block.conv_dw.weight = dynamic.weight  # type: ignore[union-attr]

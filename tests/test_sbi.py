@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laanet_core.errors import LaanetError
-from laanet_core.params import SynthesisParams
+from laanet_core.params import Recipe, SynthesisParams
 from laanet_core.synthesis import Blend, self_blend
 from laanet_core.synthesis.blending import alpha_blend, blending_boundary
 from laanet_core.synthesis.colour import colour_matrix, pixelate, recolour, sharpen
@@ -45,6 +45,15 @@ def test_masks_lie_in_0_1_and_peak_at_one_of_the_blend_ratios() -> None:
     ratios, counts = torch.unique(peaks, return_counts=True)
     assert torch.equal(ratios, torch.tensor([0.25, 0.5, 0.75, 1.0]))
     assert 40 <= counts[-1] <= 80, "half of the ratios are 1"
+
+
+def test_ratio_is_what_the_mask_was_scaled_by() -> None:
+    blend = blend_faces(24)
+    assert blend.ratio.dtype == torch.float32
+    assert blend.ratio.shape == (24,)
+    assert torch.equal(blend.ratio, blend.mask.amax(dim=(1, 2, 3)))
+    whole = blend_faces(24, params=PARAMS.model_copy(update={"blend_ratios": [1.0]}))
+    assert torch.equal(whole.mask * blend.ratio[:, None, None, None], blend.mask)
 
 
 def test_boundary_is_greatest_exactly_where_both_images_contribute_alike() -> None:
@@ -181,6 +190,7 @@ def test_bad_landmarks_give_the_image_twice_an_empty_mask_and_not_ok(change: str
     image = face_image(128)[None]
     blend = self_blend(image, landmarks_with(change), torch.Generator().manual_seed(1))
     assert not blend.ok.any()
+    assert blend.ratio.tolist() == [1]
     assert torch.equal(blend.fake, image)
     assert torch.equal(blend.real, image)
     assert not blend.mask.any()
@@ -275,15 +285,16 @@ def test_sharpen_keeps_brightness_and_raises_contrast_at_edges() -> None:
     assert bright > 177
 
 
-def test_contact_sheet_shows_seven_columns_and_is_the_same_again() -> None:
+@pytest.mark.parametrize("recipe", ["paper", "official"])
+def test_contact_sheet_shows_seven_columns_and_is_the_same_again(recipe: Recipe) -> None:
     images = torch.stack([face_image(128, item) for item in range(3)])
     landmarks = face_landmarks(128).repeat(3, 1, 1)
     landmarks[2] = torch.nan
-    sheet = contact_sheet(images, landmarks, 1, 60, PARAMS, 0.7)
+    sheet = contact_sheet(images, landmarks, 1, 60, PARAMS, 0.7, recipe)
     assert sheet.dtype == np.uint8
     assert sheet.shape[1] == len(COLUMNS) * 64
     assert sheet.shape[0] == 24 + 3 * 64
-    assert np.array_equal(sheet, contact_sheet(images, landmarks, 1, 60, PARAMS, 0.7))
+    assert np.array_equal(sheet, contact_sheet(images, landmarks, 1, 60, PARAMS, 0.7, recipe))
 
 
 def test_real_portraits_blend_with_subtle_seams(shared: Path) -> None:

@@ -70,17 +70,27 @@ def overlay(image: Image, heatmap: Heatmap, scale: float) -> Image:
 def write_gallery(
     model: LAANet, videos: Sequence[Scored], frames: Mapping[str, Sequence[FrameScore]], crops: Path, count: int, out: Path
 ) -> None:
-    """Fill a folder with `<nn>.png`, `<nn>_heatmap.png` of the chosen crops and `gallery.json`; all heat maps share one scale."""
+    """Fill a folder with `<nn>.png` and `<nn>_heatmap.png` of the chosen crops and `gallery.json`; all heat maps share one scale.
+
+    A network without the heat-map head has none: their entries are null.
+    """
     clear_output(out)
     chosen = [Chosen(video, group, typical_frame(frames[video.video_id])) for group, video in choose(videos, count)]
     images = [_read_face(crops, item) for item in chosen]
-    heatmaps = [forward(model, [image])[1][0] for image in images]
-    scale = max((float(heatmap.max()) for heatmap in heatmaps), default=0.0)
+    heatmaps = [_heatmap(model, image) for image in images]
+    scale = max((float(heatmap.max()) for heatmap in heatmaps if heatmap is not None), default=0.0)
     for number, (image, heatmap) in enumerate(zip(images, heatmaps, strict=True)):
         (out / f"{number:02d}.png").write_bytes(encode_png(image))
-        (out / f"{number:02d}_heatmap.png").write_bytes(encode_png(overlay(image, heatmap, scale)))
+        if heatmap is not None:
+            (out / f"{number:02d}_heatmap.png").write_bytes(encode_png(overlay(image, heatmap, scale)))
     items = [_description(number, item, heatmap) for number, (item, heatmap) in enumerate(zip(chosen, heatmaps, strict=True))]
     (out / "gallery.json").write_text(json.dumps({"heatmap_scale": round(scale, 4), "items": items}, indent=1) + "\n")
+
+
+def _heatmap(model: LAANet, image: Image) -> Heatmap | None:
+    """The predicted heat map of one crop."""
+    heatmaps = forward(model, [image])[1]
+    return None if heatmaps is None else heatmaps[0]
 
 
 def _read_face(crops: Path, item: Chosen) -> Image:
@@ -90,10 +100,11 @@ def _read_face(crops: Path, item: Chosen) -> Image:
         return read_rgb(shard, names[item.shown.frame, item.shown.face])
 
 
-def _description(number: int, item: Chosen, heatmap: Heatmap) -> dict[str, object]:
+def _description(number: int, item: Chosen, heatmap: Heatmap | None) -> dict[str, object]:
     """One entry of gallery.json."""
+    file, peak = (None, None) if heatmap is None else (f"{number:02d}_heatmap.png", round(float(heatmap.max()), 4))
     return {
-        "crop": f"{number:02d}.png", "heatmap": f"{number:02d}_heatmap.png", "group": item.group, "video_id": item.video.video_id,
+        "crop": f"{number:02d}.png", "heatmap": file, "group": item.group, "video_id": item.video.video_id,
         "label": item.video.label, "method": item.video.method, "video_score": item.video.score, "mask_ssim": item.video.mask_ssim,
-        "frame": item.shown.frame, "face": item.shown.face, "frame_score": item.shown.score, "heatmap_max": round(float(heatmap.max()), 4),
+        "frame": item.shown.frame, "face": item.shown.face, "frame_score": item.shown.score, "heatmap_max": peak,
     }  # fmt: skip

@@ -55,13 +55,14 @@ def score_shard(model: LAANet, path: Path, batch_size: int) -> list[FrameScore]:
     return scores
 
 
-def forward(model: LAANet, images: Iterable[Image]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits (n,) and heat maps (n, H/4, W/4) in [0, 1] of n RGB crops (H, W, 3) of one size."""
+def forward(model: LAANet, images: Iterable[Image]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Logits (n,) and heat maps (n, H/4, W/4) in [0, 1], None without that head, of n RGB crops (H, W, 3) of one size."""
     batch = torch.from_numpy(np.stack(list(images))).permute(0, 3, 1, 2)
     device = next(model.parameters()).device
     with torch.inference_mode():
         output = model(model.normalise(batch.to(device)))
-    return output.logit.float().cpu().numpy(), output.heatmap.float().sigmoid()[:, 0].cpu().numpy()
+    heatmaps = None if output.heatmap is None else output.heatmap.float().sigmoid()[:, 0].cpu().numpy()
+    return output.logit.float().cpu().numpy(), heatmaps
 
 
 def _write_scores(task: ScoreTask, path: Path) -> None:

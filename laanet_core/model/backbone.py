@@ -1,4 +1,4 @@
-"""The backbone: a timm network seen as feature levels F2 (stride 4) to F6 (its last features)."""
+"""The backbone: a timm network seen as feature levels F2 (stride 4) to F6 (its last features), or as one vector an image."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import timm
 from torch import Tensor, nn
 
 from laanet_core.errors import LaanetError
+from laanet_core.model.padding import fix_padding
 
 STRIDES = {2: 4, 3: 8, 4: 16, 5: 32}
 _BATCH_NORM_MOMENTUM = 0.01
@@ -21,18 +22,34 @@ class Normalisation(NamedTuple):
 
 
 class Backbone(nn.Module):
-    """Feature levels of a timm network without its classifier.
+    """A timm network without its classifier.
+
+    name: timm's; drop_path: rate of its stochastic depth; padded_for: image size that its SAME padding is fixed for.
+    network: the timm network; normalisation: the input that timm's weights for it expect.
+    Raises LaanetError for a name that timm does not know, and for a rate or size that the network does not take.
+    """
+
+    def __init__(self, name: str, drop_path: float = 0.0, padded_for: int | None = None) -> None:
+        super().__init__()
+        self.network = _create(name, drop_path)
+        config = cast(dict[str, tuple[float, float, float]], self.network.pretrained_cfg)
+        self.normalisation = Normalisation(config["mean"], config["std"])
+        _use_batch_norm_momentum(self.network)
+        if padded_for is not None:
+            fix_padding(self.network, padded_for)
+
+
+class LevelsBackbone(Backbone):
+    """A backbone that gives its feature levels.
 
     F2 to F5 are the last features of strides 4, 8, 16 and 32. F6 has stride 32 as well: the head convolution with its
     batch norm and activation where the network has one (EfficientNet), else its final features.
 
-    network: the timm network; channels: level -> channels; normalisation: the input that timm's weights for it expect.
-    Raises LaanetError for a name that timm does not know and for a network without those strides.
+    channels: level -> channels. Raises LaanetError for a network without those strides.
     """
 
-    def __init__(self, name: str, drop_path: float = 0.0) -> None:
-        super().__init__()
-        self.network = _create(name, drop_path)
+    def __init__(self, name: str, drop_path: float = 0.0, padded_for: int | None = None) -> None:
+        super().__init__(name, drop_path, padded_for)
         info = list(getattr(self.network, "feature_info", []))
         by_stride = {feature["reduction"]: number for number, feature in enumerate(info)}
         if not set(STRIDES.values()) <= set(by_stride) or not hasattr(self.network, "forward_intermediates"):
@@ -40,14 +57,38 @@ class Backbone(nn.Module):
         self._taps = {level: by_stride[stride] for level, stride in STRIDES.items()}
         self.channels = {level: int(info[tap]["num_chs"]) for level, tap in self._taps.items()}
         self.channels[6] = int(cast(int, self.network.num_features))
-        config = cast(dict[str, tuple[float, float, float]], self.network.pretrained_cfg)
-        self.normalisation = Normalisation(config["mean"], config["std"])
-        _use_batch_norm_momentum(self.network)
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
-        """Levels 2 to 6 of normalised images (B, 3, H, W): level -> (B, channels[level], H / stride, W / stride)."""
+        """Levels 2 to 6 of normalised images (B, 3, H, W): level -> (B, channels[level], H / stride, W / stride).
+
+        Raises LaanetError unless H and W are multiples of the largest stride, and for a network whose features are other maps.
+        """
+        height, width = images.shape[-2:]
+        if height % STRIDES[5] or width % STRIDES[5]:
+            raise LaanetError(f"images: {height}x{width} pixels; give sides that are multiples of {STRIDES[5]} (crops.size).")
         top, taps = self.network.forward_intermediates(images, indices=list(self._taps.values()))  # type: ignore[operator]
-        return {**dict(zip(self._taps, taps, strict=True)), 6: top}
+        if getattr(self.network, "output_fmt", "NCHW") == "NHWC":
+            top = top.permute(0, 3, 1, 2)
+        features = {**dict(zip(self._taps, taps, strict=True)), 6: top}
+        for level, feature in features.items():
+            stride = STRIDES[min(level, 5)]
+            if feature.shape[1:] != (self.channels[level], height // stride, width // stride):
+                found = "x".join(map(str, feature.shape[1:]))
+                raise LaanetError(f"model.backbone: its features F{level} are {found} for {height}x{width} pixels; take another network.")
+        return features
+
+
+class PooledBackbone(Backbone):
+    """A backbone that gives one vector an image, pooled as timm does for this network's own classifier; channels: its length."""
+
+    def __init__(self, name: str, drop_path: float = 0.0, padded_for: int | None = None) -> None:
+        super().__init__(name, drop_path, padded_for)
+        self.channels = int(getattr(self.network, "head_hidden_size", None) or cast(int, self.network.num_features))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, H, W) -> (B, channels)."""
+        pooled: Tensor = self.network.forward_head(self.network.forward_features(images), pre_logits=True)  # type: ignore[operator]
+        return pooled
 
 
 def _create(name: str, drop_path: float) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The three heads that read the pyramid's map."""
+"""The three heads that read the pyramid's map, and the one of a plain classifier."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def dense_head(channels: int, outside: int) -> nn.Sequential:
 def class_head(channels: int) -> nn.Sequential:
     """(B, channels, h, w) -> fake logit (B, 1): the same trunk, averaged over the image, linear."""
     return nn.Sequential(*_trunk(channels), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTH, 1))
+
+
+def plain_head(channels: int, dropout: float) -> nn.Sequential:
+    """(B, channels) -> fake logit (B, 1): dropout, linear."""
+    return nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, 1))
 
 
 def _trunk(channels: int) -> list[nn.Module]:

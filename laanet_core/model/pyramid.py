@@ -1,21 +1,37 @@
-"""E-FPN: the decoder that adds to the top features only what they do not show yet (paper, sec. 3.2)."""
+"""Pyramids: E-FPN (paper, sec. 3.2), the traditional FPN beside it (Table 4), and the walk down to stride 4 that ends both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-_LOWEST_UNASKED = 3
+from laanet_core.params import ModelParams
+
+_FPN_WIDTH = 256
+_INCEPTION_LEVEL = 3
+
+
+def make_pyramid(params: ModelParams, channels: Mapping[int, int]) -> EnhancedPyramid | TraditionalPyramid:
+    """The pyramid that the parameters name, over a backbone of these channels (level -> channels).
+
+    `none` is the walk from F6 down without injection, and so is either pyramid with F6 alone: Table 4's row (a), which has
+    one figure for FPN and E-FPN and the same as Table 3 without E-FPN.
+    """
+    if params.pyramid == "none" or params.levels == [6]:
+        return EnhancedPyramid(channels, [6], params.gamma_w, params.dropout)
+    if params.pyramid == "fpn":
+        return TraditionalPyramid(channels, params.levels, params.dropout)
+    return EnhancedPyramid(channels, params.levels, params.gamma_w, params.dropout)
 
 
 class EnhancedPyramid(nn.Module):
     """E-FPN over the backbone's levels, down to one map of stride 4.
 
-    channels: level -> channels of the backbone's features; levels: levels that are injected, a run from 6 downwards
-    (the walk goes on to level 3 without injection where they end earlier); gamma_w: exponent of the mask (Eq. 9);
-    dropout: on each injected level, in training. out_channels: channels of the resulting map.
+    channels: level -> channels of the backbone's features; levels: 6 and those that are injected, a run from 6 downwards;
+    gamma_w: exponent of the mask (Eq. 9); dropout: on each level used, in training. out_channels: of the resulting map.
 
     At 384 px with EfficientNet-B4 and [6, 5, 4, 3] this is the published network's decoder (reference_facts, sec. 2).
     """
@@ -23,35 +39,83 @@ class EnhancedPyramid(nn.Module):
     def __init__(self, channels: Mapping[int, int], levels: Sequence[int], gamma_w: float, dropout: float) -> None:
         super().__init__()
         self.injected = [level for level in levels if level < 6]
-        self.lowest = min(_LOWEST_UNASKED, *levels)
         self.gamma_w = gamma_w
         self.dropout = nn.Dropout(dropout)
-        self.top = nn.Sequential(*conv_bn_relu(channels[6], channels[5], 3))
-        widths = {level: channels[level] * (2 if level in self.injected else 1) for level in range(5, self.lowest - 1, -1)}
-        self.down = nn.ModuleDict({str(level): _down(widths[level], channels[level - 1]) for level in range(5, self.lowest, -1)})
-        self.inception = Inception(widths[self.lowest])
-        self.out_channels = self.inception.out_channels
-        self.up = nn.Sequential(*_double(self.out_channels), nn.ReLU(inplace=True)) if self.lowest > 2 else nn.Identity()
+        widths = {level: channels[level] * (2 if level < 6 else 1) for level in levels}
+        self.steps = nn.ModuleDict({str(level): _step(level, widths[level], channels) for level in levels[:-1]})
+        self.descent = Descent(levels[-1], widths[levels[-1]], channels)
+        self.out_channels = self.descent.out_channels
 
     def forward(self, features: Mapping[int, Tensor]) -> Tensor:
         """Decode features (level -> (B, channels, H / stride, W / stride)) into (B, out_channels, H / 4, W / 4)."""
-        enhanced: Tensor = self.top(self.dropout(features[6]))
-        for level in range(5, self.lowest, -1):
-            enhanced = self.down[str(level)](self._inject(enhanced, features, level))
-        decoded: Tensor = self.up(self.inception(self._inject(enhanced, features, self.lowest)))
+        merged = self.dropout(features[6])
+        for level in self.injected:
+            enhanced = self.steps[str(level + 1)](merged)
+            merged = inject(enhanced, self.dropout(features[level]), self.gamma_w)
+        decoded: Tensor = self.descent(merged)
         return decoded
 
-    def _inject(self, enhanced: Tensor, features: Mapping[int, Tensor], level: int) -> Tensor:
-        """Eq. 9 where this level is injected, else the enhanced features alone."""
-        if level not in self.injected:
-            return enhanced
-        return inject(enhanced, self.dropout(features[level]), self.gamma_w)
+
+class TraditionalPyramid(nn.Module):
+    """The FPN of Lin et al. (CVPR 2017) over the same levels, then E-FPN's walk down to one map of stride 4.
+
+    channels, levels (at least two), dropout, out_channels: as in `EnhancedPyramid`.
+
+    A 1x1 convolution brings each level to 256 channels; from the top, the map is doubled by nearest neighbour (F6 and F5 have the
+    same size) and the next level is added; a 3x3 convolution smooths the finest sum. These convolutions have a bias and neither
+    batch norm nor ReLU, as in Lin et al. The paper leaves open how one map of stride 4 comes of them: here the coarser sums are not
+    smoothed, for nothing reads them, and where the levels end above F2 the finest map goes on as E-FPN's does without injection.
+    """
+
+    def __init__(self, channels: Mapping[int, int], levels: Sequence[int], dropout: float) -> None:
+        super().__init__()
+        self.levels = list(levels)
+        self.dropout = nn.Dropout(dropout)
+        self.lateral = nn.ModuleDict({str(level): nn.Conv2d(channels[level], _FPN_WIDTH, 1) for level in levels})
+        self.smooth = nn.Conv2d(_FPN_WIDTH, _FPN_WIDTH, 3, padding=1)
+        self.descent = Descent(levels[-1], _FPN_WIDTH, channels)
+        self.out_channels = self.descent.out_channels
+
+    def forward(self, features: Mapping[int, Tensor]) -> Tensor:
+        """Decode features (level -> (B, channels, H / stride, W / stride)) into (B, out_channels, H / 4, W / 4)."""
+        decoded: Tensor = self.descent(self.finest(features))
+        return decoded
+
+    def finest(self, features: Mapping[int, Tensor]) -> Tensor:
+        """The pyramid's finest map (B, 256, H / stride, W / stride) of the lowest level."""
+        top, *finer = (self.lateral[str(level)](self.dropout(features[level])) for level in self.levels)
+        for lateral in finer:
+            top = lateral + F.interpolate(top, size=lateral.shape[-2:], mode="nearest")
+        smoothed: Tensor = self.smooth(top)
+        return smoothed
 
 
 def inject(enhanced: Tensor, feature: Tensor, gamma_w: float) -> Tensor:
     """Concatenate E and F * (1 - sigmoid(E))^gamma_w (Eq. 9): twice (B, C, H, W) -> (B, 2C, H, W)."""
     mask = torch.sigmoid(-enhanced)
     return torch.cat([enhanced, feature * (mask if gamma_w == 1 else mask**gamma_w)], dim=1)
+
+
+class Descent(nn.Module):
+    """From a map of some level down to one of stride 4: steps to level 3 where it is above, inception, twice the size.
+
+    level: 2 to 6, level of the map (at 2, already of stride 4, there is the inception alone); width: its channels;
+    channels: level -> channels of the backbone's features, which the steps take. out_channels: of the resulting map.
+    """
+
+    def __init__(self, level: int, width: int, channels: Mapping[int, int]) -> None:
+        super().__init__()
+        widths = {**channels, level: width}
+        reached = min(level, _INCEPTION_LEVEL)
+        self.steps = nn.Sequential(*(_step(above, widths[above], channels) for above in range(level, reached, -1)))
+        self.inception = Inception(widths[reached])
+        self.out_channels = self.inception.out_channels
+        self.up = nn.Sequential(*_double(self.out_channels), nn.ReLU(inplace=True)) if reached > 2 else nn.Identity()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, width, H / stride, W / stride) -> (B, out_channels, H / 4, W / 4)."""
+        decoded: Tensor = self.up(self.inception(self.steps(features)))
+        return decoded
 
 
 class Inception(nn.Module):
@@ -64,9 +128,9 @@ class Inception(nn.Module):
         super().__init__()
         quarter = channels // 4
         self.out_channels = 4 * quarter
-        self.project = nn.Sequential(*conv_bn_relu(channels, quarter, 1))
-        self.conv3 = nn.Sequential(*conv_bn_relu(quarter, quarter, 3))
-        self.conv5 = nn.Sequential(*conv_bn_relu(quarter, quarter, 5))
+        self.project = nn.Sequential(*_conv_bn_relu(channels, quarter, 1))
+        self.conv3 = nn.Sequential(*_conv_bn_relu(quarter, quarter, 3))
+        self.conv5 = nn.Sequential(*_conv_bn_relu(quarter, quarter, 5))
         self.pool = nn.MaxPool2d(3, stride=1, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -75,7 +139,13 @@ class Inception(nn.Module):
         return torch.cat([projected, self.conv3(projected), self.conv5(projected), self.project(self.pool(features))], dim=1)
 
 
-def conv_bn_relu(inside: int, outside: int, size: int) -> list[nn.Module]:
+def _step(level: int, inside: int, channels: Mapping[int, int]) -> nn.Sequential:
+    """From F'(level) to E(level - 1) in Eq. 9: convolution to that level's channels, then twice the size (F6 has F5's size already)."""
+    outside = channels[level - 1]
+    return nn.Sequential(*_conv_bn_relu(inside, outside, 3), *(_double(outside) if level < 6 else []))
+
+
+def _conv_bn_relu(inside: int, outside: int, size: int) -> list[nn.Module]:
     """Convolution without bias that keeps height and width, batch norm, ReLU."""
     return [nn.Conv2d(inside, outside, size, padding=size // 2, bias=False), nn.BatchNorm2d(outside), nn.ReLU(inplace=True)]
 
@@ -83,8 +153,3 @@ def conv_bn_relu(inside: int, outside: int, size: int) -> list[nn.Module]:
 def _double(channels: int) -> list[nn.Module]:
     """Transposed convolution that doubles height and width, batch norm."""
     return [nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(channels)]
-
-
-def _down(inside: int, outside: int) -> nn.Sequential:
-    """From F'(l+1) to E(l) in Eq. 9: convolution to the next level's channels, then twice the size."""
-    return nn.Sequential(*conv_bn_relu(inside, outside, 3), *_double(outside))

@@ -21,6 +21,7 @@ from laanet_core.reporting.published import PAPER, Published
 from laanet_core.reporting.results import DatasetResult, read_json, read_log, read_result
 
 DEMO_ROOT = "data/raw/demo"
+TRAINED = "data/checkpoints/model.safetensors"
 THUMBNAIL = 208
 JPEG_QUALITY = 88
 ROWS_SHOWN = 200
@@ -48,16 +49,19 @@ def build_report(evaluation: Path, training: Path, sheet: Rgb | None, params: Pa
     """Write the page; the same inputs give the same bytes.
 
     evaluation: folder with one folder a data set; training: folder with log.csv and metrics.json; sheet: RGB picture of pseudo-fakes,
-    where there is one. Raises LaanetError when results are missing.
+    where there is one. Both stay out where the scores are of a network that was not trained here.
+    Raises LaanetError when results are missing.
     """
     results = [read_result(name, evaluation / name) for name in params.datasets]
-    curves = training_pictures(read_log(training / "log.csv"), read_json(training / "metrics.json"))
+    trained_here = params.evaluate.checkpoint == TRAINED
+    curves = training_pictures(read_log(training / "log.csv"), read_json(training / "metrics.json")) if trained_here else []
+    sheet = sheet if trained_here else None
     page = _template().render(
         params=params, demos=[result for result in results if is_demo(params.datasets[result.name])], results=results,
         verdicts={result.name: verdict(result) for result in results},
         pictures={result.name: dataset_pictures(result, params) for result in results},
         training=curves, sheet=None if sheet is None else sheet_picture(sheet), comparison=comparison(results, params.datasets),
-        rows_shown=ROWS_SHOWN,
+        rows_shown=ROWS_SHOWN, trained_here=trained_here,
     )  # fmt: skip
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     temporary.write_text(page)
@@ -89,7 +93,7 @@ def comparison(results: Sequence[DatasetResult], datasets: Mapping[str, DatasetP
     return [(published, ours.get(published.adapter)) for published in PAPER]
 
 
-def dataset_pictures(result: DatasetResult, params: Params) -> dict[str, list[Picture]]:
+def dataset_pictures(result: DatasetResult, params: Params) -> dict[str, Any]:
     """Figures and sample crops of one data set; figures that have nothing to show are left out."""
     return {"figures": _dataset_figures(result, params), **_gallery(result)}
 
@@ -115,18 +119,19 @@ def _dataset_figures(result: DatasetResult, params: Params) -> list[Picture]:
     return pictures
 
 
-def _gallery(result: DatasetResult) -> dict[str, list[Picture]]:
-    """Group -> crop, heat map, crop, heat map, ..."""
-    groups: dict[str, list[Picture]] = {}
+def _gallery(result: DatasetResult) -> dict[str, list[list[Picture]]]:
+    """Group -> faces, each a crop and, where the network predicts one, its heat map."""
+    groups: dict[str, list[list[Picture]]] = {}
     for item in result.gallery["items"]:
         kind = f"fake, {item['method']}" if item["label"] else "real"
         score = f"score {item['video_score']:.3f}" + (f", Mask-SSIM {item['mask_ssim']:.2f}" if item["mask_ssim"] is not None else "")
         what = f"frame {item['frame']} of {item['video_id']} ({kind})"
         folder = result.gallery_folder
-        crop = Picture(thumbnail(folder / item["crop"]), f"Face crop, {what}.", f"{item['video_id']} ({kind})")
-        peak = f"heat map up to {item['heatmap_max']:.2f}"
-        heat = Picture(thumbnail(folder / item["heatmap"]), f"The same crop under its predicted heat map, {peak}.", f"{score}, {peak}")
-        groups.setdefault(item["group"], []).extend([crop, heat])
+        face = [Picture(thumbnail(folder / item["crop"]), f"Face crop, {what}.", f"{item['video_id']} ({kind}), {score}")]
+        if item["heatmap"] is not None:
+            peak = f"heat map up to {item['heatmap_max']:.2f}"
+            face.append(Picture(thumbnail(folder / item["heatmap"]), f"The same crop under its predicted heat map, {peak}.", peak))
+        groups.setdefault(item["group"], []).append(face)
     return groups
 
 

@@ -26,7 +26,7 @@ def training_sheet(crops: Path, landmarks: Path, index: Path, params: Params) ->
     chosen = [clips[place] for place in np.linspace(0, len(clips) - 1, min(EXAMPLES, len(clips))).round().astype(int)]
     images = torch.from_numpy(np.stack([_first_crop(clip) for clip in chosen])).permute(0, 3, 1, 2).contiguous()
     points = torch.from_numpy(np.stack([clip.points[0] for clip in chosen]))
-    return contact_sheet(images, points, params.seed, TILE, params.synthesis, params.train.iou)
+    return contact_sheet(images, points, params.seed, TILE, params.synthesis, params.train.iou, params.train.recipe)
 
 
 def _first_crop(clip: Clip) -> NDArray[np.uint8]:

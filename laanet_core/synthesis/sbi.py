@@ -31,7 +31,8 @@ class Blend(NamedTuple):
     """A batch of pseudo-fakes.
 
     fake: I_M and real: I_B of Eq. 1, uint8 (B, 3, H, W); mask: the M that blends, blend ratio included, and boundary: B of Eq. 2, float32
-    (B, 1, H, W) in [0, 1]; ok: bool (B,), False where the landmarks allow no blend: there fake = real = the image and mask = 0.
+    (B, 1, H, W) in [0, 1]; ok: bool (B,), False where the landmarks allow no blend: there fake = real = the image and mask = 0;
+    ratio: float32 (B,) in (0, 1], the blend ratio that the mask was scaled by, 1 where ok is False.
     """
 
     fake: Tensor
@@ -39,6 +40,7 @@ class Blend(NamedTuple):
     mask: Tensor
     boundary: Tensor
     ok: Tensor
+    ratio: Tensor
 
 
 class _Item(NamedTuple):
@@ -46,6 +48,7 @@ class _Item(NamedTuple):
     real: Rgb
     mask: Mask
     ok: bool
+    ratio: np.float32
 
 
 def self_blend(images: Tensor, landmarks: Tensor, generator: torch.Generator, params: SynthesisParams | None = None) -> Blend:
@@ -63,7 +66,8 @@ def self_blend(images: Tensor, landmarks: Tensor, generator: torch.Generator, pa
     items = [_blend_item(*item, params) for item in zip(planes, points, map(np.random.default_rng, seeds), strict=True)]
     fake, real = (_stack([getattr(item, name) for item in items], images) for name in ("fake", "real"))
     mask = torch.from_numpy(np.stack([item.mask for item in items])[:, None]).to(images.device)
-    return Blend(fake, real, mask, blending_boundary(mask), torch.tensor([item.ok for item in items], device=images.device))
+    ok, ratio = (torch.tensor(np.array([getattr(item, name) for item in items]), device=images.device) for name in ("ok", "ratio"))
+    return Blend(fake, real, mask, blending_boundary(mask), ok, ratio)
 
 
 def _check(images: Tensor, landmarks: Tensor) -> None:
@@ -82,7 +86,7 @@ def _blend_item(planes: NDArray[np.uint8], landmarks: Points, generator: np.rand
     """The pseudo-fake of one image (3, H, W) with landmarks (68, 2)."""
     image = np.asarray(cv2.merge(list(planes)), np.uint8)
     height, width = image.shape[:2]
-    refused = _Item(image, image, np.zeros((height, width), np.float32), False)
+    refused = _Item(image, image, np.zeros((height, width), np.float32), False, np.float32(1))
     if not usable(landmarks, height, width):
         return refused
     motion = _motion(generator, height, width)
@@ -94,8 +98,9 @@ def _blend_item(planes: NDArray[np.uint8], landmarks: Points, generator: np.rand
     changed = _change_colours(image, generator)
     source, target = (changed, image) if generator.random() < 0.5 else (image, changed)
     foreground = cv2.warpAffine(source, motion, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    mask = mask * np.float32(generator.choice(params.blend_ratios))
-    return _Item(alpha_blend(foreground, target, mask), target, mask, True)
+    ratio = np.float32(generator.choice(params.blend_ratios))
+    mask = mask * ratio
+    return _Item(alpha_blend(foreground, target, mask), target, mask, True, ratio)
 
 
 def _motion(generator: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:

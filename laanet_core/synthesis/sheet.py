@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from laanet_core.params import SynthesisParams
+from laanet_core.params import Recipe, SynthesisParams
 from laanet_core.randomness import torch_generator
 from laanet_core.synthesis.colour import Rgb
 from laanet_core.synthesis.sbi import Blend, self_blend
@@ -19,18 +19,21 @@ STRIDE = 4
 _GAP, _TITLE = 4, 24
 
 
-def contact_sheet(images: Tensor, landmarks: Tensor, seed: int, size: int, params: SynthesisParams, iou: float) -> NDArray[np.uint8]:
+def contact_sheet(
+    images: Tensor, landmarks: Tensor, seed: int, size: int, params: SynthesisParams, iou: float, recipe: Recipe
+) -> NDArray[np.uint8]:
     """One row an image: real, fake, M, B, vulnerable points, heat map and consistency, as RGB (height, width, 3) with a line of titles.
 
     images: uint8 (B, 3, H, W) RGB crops; landmarks: (B, 68, 2) crop pixels; seed: of the draws, one generator an item;
-    size: side of a tile in pixels; iou: threshold of the heat map's radius. Crops whose landmarks allow no blend have an empty mask.
-    Raises LaanetError as `self_blend` does.
+    size: side of a tile in pixels; iou: threshold of the heat map's radius; recipe: of the targets.
+    M and B are those that blend, also where the official targets have them without the ratio. Crops whose landmarks allow no blend
+    have an empty mask. Raises LaanetError as `self_blend` does.
     """
     rows = [_titles(size)]
     for item, (image, points) in enumerate(zip(images, landmarks, strict=True)):
         generator = torch_generator(seed, "sheet", item)
         blend = self_blend(image[None], points[None], generator, params)
-        targets = encode_targets(blend.mask, image.shape[-1] // STRIDE, "paper", generator, iou)
+        targets = encode_targets(blend.mask, image.shape[-1] // STRIDE, recipe, generator, iou, blend.ratio)
         rows.append(_row(_tiles(blend, targets), size))
     return np.vstack(rows)
 

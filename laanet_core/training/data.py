@@ -1,4 +1,4 @@
-"""Training data: crops of real videos, each paired on the fly with a pseudo-fake made from it."""
+"""Training data: crops of real videos, each paired on the fly with a pseudo-fake made from it, or with a fake of the data set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ _OPEN_SHARDS = 64
 
 @dataclass(frozen=True)
 class Clip:
-    """The usable crops of a real video: its tar shard, members (n) and landmarks (n, 68, 2) in crop pixels."""
+    """The usable crops of a video: its tar shard, members (n) and landmarks (n, 68, 2) in crop pixels."""
 
     video_id: str
     shard: Path
@@ -48,24 +48,27 @@ class Draw(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Images uint8 (2n, 3, H, W): n real crops, then the fakes made of them, and what is known of all."""
+    """Images uint8 (2n, 3, H, W): n real crops, then their fakes; what is known of all; and whence each comes, `shard: member`."""
 
     images: Tensor
     truth: Truth
+    items: list[str]
 
 
-def read_clips(split: Split, crops: Path, landmarks: Path, index: Path) -> list[Clip]:
-    """Real videos of a split that have crops and landmarks, by video_id.
+def read_clips(split: Split, crops: Path, landmarks: Path, index: Path, label: Literal[0, 1] = 0) -> list[Clip]:
+    """Real (label 0) or fake (1) videos of a split that have crops and landmarks, by video_id.
 
     crops: folder of shards; landmarks: HDF5; index: CSV of the data set. Raises LaanetError when there is none.
     """
-    real = [row.video_id for row in read_index(index) if row.label == 0 and row.split == split]
+    asked = [row.video_id for row in read_index(index) if row.label == label and row.split == split]
     with LandmarkStore(landmarks) as store:
         known = set(store.video_ids())
-        clips = [_read_clip(video_id, crops, store) for video_id in real if video_id in known]
+        clips = [_read_clip(video_id, crops, store) for video_id in asked if video_id in known]
     usable = [clip for clip in clips if clip.members]
     if not usable:
-        raise LaanetError(f"{index}: none of the {len(real)} real {split} videos has a face with landmarks; add real videos to that split.")
+        kind = ("real", "fake")[label]
+        found = f"none of the {len(asked)} {kind} {split} videos has a face with landmarks"
+        raise LaanetError(f"{index}: {found}; add {kind} videos to that split.")
     return usable
 
 
@@ -96,12 +99,17 @@ def draw_epoch(clips: Sequence[Clip], epoch: int, count: int, seed: int) -> list
 class TrainingBatches(Sampler[list[Draw]]):
     """The draws of all batches of a training from step `start` on; an epoch's incomplete last batch is left out.
 
-    steps_per_epoch: batches of an epoch. Raises LaanetError when a batch needs more crops than an epoch has.
+    rank, processes: which part of each batch this process has. steps_per_epoch: batches of an epoch.
+    Raises LaanetError when a batch needs more crops than an epoch has, or cannot be shared evenly.
     """
 
-    def __init__(self, clips: Sequence[Clip], params: Params) -> None:
+    def __init__(self, clips: Sequence[Clip], params: Params, rank: int = 0, processes: int = 1) -> None:
         self.clips, self.params, self.start = clips, params, 0
+        self.rank, self.processes = rank, processes
         self.pairs = params.train.batch_size // 2
+        if self.pairs % processes:
+            what = f"{params.train.batch_size} cannot be shared evenly by {processes} processes"
+            raise LaanetError(f"train.batch_size: {what}; make it a multiple of {2 * processes}.")
         available = len(draw_epoch(clips, 0, params.train.frames_per_epoch, params.seed))
         self.steps_per_epoch = available // self.pairs
         if not self.steps_per_epoch:
@@ -114,7 +122,8 @@ class TrainingBatches(Sampler[list[Draw]]):
             draws = draw_epoch(self.clips, epoch, train.frames_per_epoch, self.params.seed)
             for step in range(self.steps_per_epoch):
                 if epoch * self.steps_per_epoch + step >= self.start:
-                    yield draws[step * self.pairs : (step + 1) * self.pairs]
+                    batch = draws[step * self.pairs : (step + 1) * self.pairs]
+                    yield batch[self.rank :: self.processes]
 
 
 def validation_batches(clips: Sequence[Clip], params: Params) -> list[list[Draw]]:
@@ -125,22 +134,42 @@ def validation_batches(clips: Sequence[Clip], params: Params) -> list[list[Draw]
 
 
 class Pairs(Dataset["Batch"]):
-    """Draw -> the crop and a pseudo-fake of it, as a batch of one pair. All its random draws are keyed by the draw."""
+    """Draw -> the crop and its fake, as a batch of one pair. All its random draws are keyed by the draw.
 
-    def __init__(self, clips: Sequence[Clip], params: Params) -> None:
-        self.clips, self.params = clips, params
+    clips: real videos; fakes: videos to draw the fakes from, or None for a pseudo-fake of the crop itself.
+    """
+
+    def __init__(self, clips: Sequence[Clip], params: Params, fakes: Sequence[Clip] | None = None) -> None:
+        self.clips, self.params, self.fakes = clips, params, fakes
 
     def __getitem__(self, draw: Draw) -> Batch:
         """Make the pair; raises LaanetError for a crop that is not of crops.size."""
-        clip, params = self.clips[draw.clip], self.params
-        member = clip.members[draw.crop]
+        clip = self.clips[draw.clip]
+        key = (draw.epoch, clip.video_id, clip.members[draw.crop])
+        image, landmarks = self._read(clip, draw.crop)
+        generator = torch_generator(self.params.seed, "item", *key)
+        augment = draw.epoch != VALIDATION
+        item = f"{clip.shard}: {clip.members[draw.crop]}"
+        if self.fakes is None:
+            return make_pair(image, landmarks, generator, self.params, augment=augment)._replace(items=[item] * 2)
+        fake, member = draw_fake(self.fakes, numpy_generator(self.params.seed, "fake", *key))
+        pair = join_pair(image, landmarks, self._read(fake, member)[0], generator, self.params, augment=augment)
+        return pair._replace(items=[item, f"{fake.shard}: {fake.members[member]}"])
+
+    def _read(self, clip: Clip, number: int) -> tuple[Tensor, Tensor]:
+        """One crop uint8 (3, H, W) and its landmarks (68, 2)."""
+        member, size = clip.members[number], self.params.crops.size
         rgb = read_rgb(_open_shard(clip.shard), member)
-        if rgb.shape[:2] != (params.crops.size, params.crops.size):
+        if rgb.shape[:2] != (size, size):
             found = f"{rgb.shape[1]}x{rgb.shape[0]}"
-            raise LaanetError(f"{clip.shard}: {member} has {found} pixels, but crops.size is {params.crops.size}; run 'dvc repro'.")
-        generator = torch_generator(params.seed, "item", draw.epoch, clip.video_id, member)
-        image = torch.from_numpy(rgb).permute(2, 0, 1).contiguous()
-        return make_pair(image, torch.from_numpy(clip.points[draw.crop]), generator, params, augment=draw.epoch != VALIDATION)
+            raise LaanetError(f"{clip.shard}: {member} has {found} pixels, but crops.size is {size}; run 'dvc repro'.")
+        return torch.from_numpy(rgb).permute(2, 0, 1).contiguous(), torch.from_numpy(clip.points[number])
+
+
+def draw_fake(fakes: Sequence[Clip], generator: np.random.Generator) -> tuple[Clip, int]:
+    """A fake video, each as likely as the others, and one of its crops by number."""
+    clip = fakes[int(generator.integers(len(fakes)))]
+    return clip, int(generator.integers(len(clip.members)))
 
 
 def make_pair(image: Tensor, landmarks: Tensor, generator: torch.Generator, params: Params, *, augment: bool) -> Batch:
@@ -152,22 +181,33 @@ def make_pair(image: Tensor, landmarks: Tensor, generator: torch.Generator, para
     real, fake, mask = blend.real[0], blend.fake[0], blend.mask[0]
     if augment:
         real, fake, mask, _ = augment_pair(real, fake, mask, landmarks, params.augment, generator)
-    masks = torch.stack([torch.zeros_like(mask), mask])
-    targets = encode_targets(masks, image.shape[-1] // STRIDE, "paper", generator, params.train.iou)
+    masks, ratio = torch.stack([torch.zeros_like(mask), mask]), torch.cat([torch.ones(1), blend.ratio])
+    targets = encode_targets(masks, image.shape[-1] // STRIDE, params.train.recipe, generator, params.train.iou, ratio)
     label = (masks.flatten(1).amax(dim=1) > 0).float()
-    return Batch(torch.stack([real, fake]), Truth(label, targets.heatmap, targets.consistency, targets.anchor))
+    return Batch(torch.stack([real, fake]), Truth(label, targets.heatmap, targets.consistency, targets.anchor), [])
 
 
-def make_loader(clips: Sequence[Clip], batches: Sampler[list[Draw]] | list[list[Draw]], params: Params, workers: int) -> DataLoader[Batch]:
+def join_pair(real: Tensor, landmarks: Tensor, fake: Tensor, generator: torch.Generator, params: Params, *, augment: bool) -> Batch:
+    """A real and a fake crop uint8 (3, H, W), augmented alike, as a batch; their auxiliary targets are empty and not to be learnt from."""
+    nowhere = torch.zeros(1, *real.shape[1:])
+    if augment:
+        real, fake, _, _ = augment_pair(real, fake, nowhere, landmarks, params.augment, generator)
+    empty = torch.zeros(2, 1, real.shape[-1] // STRIDE, real.shape[-1] // STRIDE)
+    truth = Truth(torch.tensor([0.0, 1.0]), empty, empty, torch.zeros(2, 2, dtype=torch.int64))
+    return Batch(torch.stack([real, fake]), truth, [])
+
+
+def make_loader(pairs: Pairs, batches: Sampler[list[Draw]] | list[list[Draw]], workers: int) -> DataLoader[Batch]:
     """Batches in the order of their draws, the same for any number of worker processes (0: in this process)."""
     return DataLoader(
-        Pairs(clips, params),
+        pairs,
         batch_sampler=batches,
         num_workers=workers,
         collate_fn=join,
         worker_init_fn=_start_loader_worker,
         multiprocessing_context="spawn" if workers else None,
         persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
     )
 
 
@@ -178,7 +218,8 @@ def join(pairs: Sequence[Batch]) -> Batch:
         return torch.stack(list(parts), dim=1).flatten(0, 1)
 
     truth = Truth(*(gather(parts) for parts in zip(*(pair.truth for pair in pairs), strict=True)))
-    return Batch(gather([pair.images for pair in pairs]), truth)
+    items = [pair.items[place] for place in range(2) for pair in pairs]
+    return Batch(gather([pair.images for pair in pairs]), truth, items)
 
 
 @lru_cache(maxsize=_OPEN_SHARDS)

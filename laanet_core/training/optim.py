@@ -1,23 +1,28 @@
-"""SAM around Adam, its learning rate, and the frozen backbone."""
+"""SAM around Adam, and its learning rate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from laanet_core.model import LAANet
 from laanet_core.params import TrainParams
-from laanet_core.training.losses import Losses
-
-_TINY = 1e-12
 
 
-def make_optimizer(model: LAANet, params: TrainParams) -> torch.optim.Adam:
-    """Adam over the whole network, with its weight decay in the gradient; a frozen part has no gradient and stays."""
-    return torch.optim.Adam(model.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
+def make_optimizer(model: nn.Module, params: TrainParams) -> torch.optim.Optimizer:
+    """Adam over the whole network, its weight decay in the gradient, inside SAM (Foret et al. 2021) unless rho is 0.
+
+    A part that has no gradient, as a frozen one, stays as it is.
+    """
+    options = {"lr": params.learning_rate, "weight_decay": params.weight_decay}
+    if next(model.parameters()).is_cuda:
+        options["fused"] = True
+    if params.rho == 0:
+        return torch.optim.Adam(model.parameters(), **options)  # type: ignore[arg-type]
+    from pytorch_optimizer import SAM
+
+    return cast(torch.optim.Optimizer, SAM(model.parameters(), torch.optim.Adam, rho=params.rho, **options))
 
 
 def learning_rate(step: int, steps: int, params: TrainParams) -> float:
@@ -32,69 +37,3 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Give every parameter group this rate."""
     for group in optimizer.param_groups:
         group["lr"] = rate
-
-
-def set_train_mode(model: LAANet, frozen_backbone: bool) -> None:
-    """Training mode; a frozen backbone has neither gradients nor new batch statistics, and no stochastic depth."""
-    model.train()
-    model.backbone.train(not frozen_backbone)
-    model.backbone.requires_grad_(not frozen_backbone)
-
-
-def sam_step(model: nn.Module, optimizer: torch.optim.Optimizer, rho: float, loss: Callable[[], Losses]) -> Losses:
-    """One step of sharpness-aware minimisation (Foret et al. 2021): descend along the gradient taken rho uphill.
-
-    loss: computes the losses of the same batch with the same random draws each time it is called. Returns the losses at the weights
-    before the step. Batch statistics move in the first pass only. rho = 0 is the optimizer's ordinary step.
-    """
-    losses = _backward(optimizer, loss)
-    if rho > 0:
-        with perturbed(model.parameters(), rho), fixed_batch_statistics(model):
-            _backward(optimizer, loss)
-    optimizer.step()
-    return losses
-
-
-@contextmanager
-def perturbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
-    """Move the parameters by rho g / ||g||, g all their gradients as one vector; put the very same values back at the end."""
-    moved = [parameter for parameter in parameters if parameter.grad is not None]
-    saved = [parameter.detach().clone() for parameter in moved]
-    with torch.no_grad():
-        gradients = [gradient for parameter in moved if (gradient := parameter.grad) is not None]
-        scale = rho / (_norm(gradients) + _TINY)
-        for parameter, gradient in zip(moved, gradients, strict=True):
-            parameter.add_(gradient * scale)
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for parameter, value in zip(moved, saved, strict=True):
-                parameter.copy_(value)
-
-
-@contextmanager
-def fixed_batch_statistics(model: nn.Module) -> Iterator[None]:
-    """Batch norms use the batch's statistics as in training, but do not remember them."""
-    remembering = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d) and module.track_running_stats]
-    for module in remembering:
-        module.track_running_stats = False
-    try:
-        yield
-    finally:
-        for module in remembering:
-            module.track_running_stats = True
-
-
-def _backward(optimizer: torch.optim.Optimizer, loss: Callable[[], Losses]) -> Losses:
-    optimizer.zero_grad(set_to_none=True)
-    losses = loss()
-    losses.total.backward()  # type: ignore[no-untyped-call]
-    return Losses(*(part.detach() for part in losses))
-
-
-def _norm(gradients: Iterable[Tensor]) -> Tensor:
-    """Length of all gradients as one vector."""
-    lengths: Tensor = torch.stack([gradient.norm() for gradient in gradients])
-    length: Tensor = torch.linalg.vector_norm(lengths)
-    return length

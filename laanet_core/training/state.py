@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from laanet_core.model import LAANet
+from laanet_core.training.learner import Learner
 from laanet_core.training.log import LogRow
 
 
@@ -19,21 +19,24 @@ from laanet_core.training.log import LogRow
 class Position:
     """Where a training stands.
 
-    step: optimizer steps done; sums: of the losses (total, class, heat map, consistency) since the epoch began;
-    rows: finished epochs; best: index of the best of them in `rows`, -1 before the first.
+    step: optimizer steps done; sums: of the losses (total, class, heat map, consistency) since the epoch began; recent: the same
+    since the last point of the curves; points: of the curves (step, mean losses, learning rate); rows: finished epochs;
+    best: index of the best of them in `rows`, -1 before the first.
     Random draws need no place here: each is keyed by the seed and its step or item.
     """
 
     step: int = 0
     sums: list[float] = field(default_factory=lambda: [0.0] * 4)
+    recent: list[float] = field(default_factory=lambda: [0.0] * 4)
+    points: list[list[float]] = field(default_factory=list)
     rows: list[LogRow] = field(default_factory=list)
     best: int = -1
 
 
-def save_state(folder: Path, model: LAANet, optimizer: torch.optim.Optimizer, position: Position, keep_last: int) -> None:
+def save_state(folder: Path, learner: Learner, position: Position, keep_last: int) -> None:
     """Write the state on disk, whole or not at all, and remove all but the `keep_last` newest."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "position": asdict(position)}
+    state = {"position": asdict(position), **{name: part.state_dict() for name, part in _parts(learner).items()}}
     path = folder / f"state-{position.step:08d}-{len(position.rows):05d}.pt"
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
@@ -45,16 +48,22 @@ def save_state(folder: Path, model: LAANet, optimizer: torch.optim.Optimizer, po
         old.unlink()
 
 
-def load_state(folder: Path, model: LAANet, optimizer: torch.optim.Optimizer) -> Position:
-    """Put the newest readable state into model and optimizer and return its position; that of a start where there is none."""
+def load_state(folder: Path, learner: Learner) -> Position:
+    """Put the newest readable state into the learner and return its position; that of a start where there is none."""
     for path in _states(folder):
         state = _read(path)
         if state is not None:
-            model.load_state_dict(state["model"])
-            optimizer.load_state_dict(state["optimizer"])
+            for name, part in _parts(learner).items():
+                part.load_state_dict(state[name])
             rows = [LogRow(**row) for row in state["position"].pop("rows")]
             return Position(**state["position"], rows=rows)
     return Position()
+
+
+def _parts(learner: Learner) -> dict[str, Any]:
+    """What of a learner changes as it learns."""
+    parts = {"model": learner.model, "optimizer": learner.optimizer, "average": learner.average}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def _states(folder: Path) -> list[Path]:

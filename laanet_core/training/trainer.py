@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,143 +17,180 @@ from torch.utils.data import DataLoader
 from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet, build_model, save_model
 from laanet_core.parallel import worker_count
-from laanet_core.params import Params
+from laanet_core.params import Params, Split
 from laanet_core.progress import Progress
 from laanet_core.randomness import seed_of
-from laanet_core.training.data import Batch, TrainingBatches, make_loader, read_clips, validation_batches
+from laanet_core.training.curves import write_curves
+from laanet_core.training.data import Batch, Clip, Pairs, TrainingBatches, make_loader, read_clips, validation_batches
+from laanet_core.training.failure import keep_batch
+from laanet_core.training.learner import Learner
 from laanet_core.training.log import LogRow, better, write_log, write_metrics
 from laanet_core.training.losses import Losses
-from laanet_core.training.optim import learning_rate, make_optimizer, sam_step, set_learning_rate, set_train_mode
+from laanet_core.training.optim import learning_rate
+from laanet_core.training.processes import open_fabric
 from laanet_core.training.state import load_state, save_state
-from laanet_core.training.validation import batch_losses, validate
+from laanet_core.training.validation import validate
 
 _BEST = "best.safetensors"
 MOST_LOADERS = 8
 """Loader processes that keep a GPU busy; each of them holds a copy of torch."""
 
 
-def train(  # noqa: PLR0913, PLR0917 - one path a DVC dependency or output
-    params: Params,
-    crops: Path,
-    landmarks: Path,
-    index: Path,
-    assets: Path,
-    out: Path,
-    log_csv: Path,
-    metrics_json: Path,
-    work: Path,
-) -> None:
-    """Train the network on the real train videos of a data set; resume where an earlier call with this `work` was ended.
+@dataclass(frozen=True)
+class TrainingFiles:
+    """What a training reads and writes.
 
-    crops: folder of shards; landmarks: HDF5; index: CSV; assets: folder with `<backbone>/weights.*`; work: folder of the unfinished
-    training, the caller's to key by everything above and to delete afterwards.
-    Writes `out/model.safetensors` (best validation AUC), `out/last.safetensors`, log_csv (a row an epoch), metrics_json.
-    Same inputs and number of threads give the same bytes on a CPU, interrupted or not.
+    crops: folder of shards; landmarks: HDF5; index: CSV; assets: folder with `<backbone>/weights.*`;
+    out: folder of the checkpoints; reports: folder of log.csv, metrics.json and the curves.
+    """
+
+    crops: Path
+    landmarks: Path
+    index: Path
+    assets: Path
+    out: Path
+    reports: Path
+
+
+def train(params: Params, files: TrainingFiles, work: Path) -> None:
+    """Train the network on the train videos of a data set; resume where an earlier call with this `work` was ended.
+
+    work: folder of the unfinished training, the caller's to key by everything that the result depends on and to delete afterwards.
+    Writes `out/model.safetensors` (best validation AUC), `out/last.safetensors`, `reports/log.csv` (a row an epoch), the curves, and
+    `reports/metrics.json`. Same inputs and number of threads give the same bytes on a CPU, interrupted or not.
+    Under torchrun every process calls this, and the first of them writes.
     Raises LaanetError for an empty split, too few crops, weights that do not fit, and a loss that is not finite.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    workers = min(worker_count(), MOST_LOADERS) if device.type == "cuda" else 0
-    batches = TrainingBatches(read_clips("train", crops, landmarks, index), params)
-    validation_clips = read_clips("val", crops, landmarks, index)
-    validation = make_loader(validation_clips, validation_batches(validation_clips, params), params, workers)
-    with repeatable(device):
-        training = Training(params, start_model(params, assets, device), batches.steps_per_epoch, work)
+    fabric = open_fabric()
+    rank, processes = fabric.global_rank, fabric.world_size
+    workers = min(worker_count() // processes, MOST_LOADERS) if fabric.device.type == "cuda" else 0
+    clips, validation_clips = (_read_split(split, params, files) for split in ("train", "val"))
+    batches = TrainingBatches(clips[0], params, rank, processes)
+    held_out = validation_batches(validation_clips[0], params)[rank::processes]
+    validation = make_loader(Pairs(validation_clips[0], params, validation_clips[1]), held_out, workers)
+    with repeatable(fabric.device):
+        learner = Learner(start_model(params, files.assets), params, fabric)
+        training = Training(params, learner, batches.steps_per_epoch, files.reports, work)
         batches.start = training.position.step
-        training.run(make_loader(batches.clips, batches, params, workers), validation, log_csv)
-    training.publish(out, log_csv, metrics_json)
+        training.run(make_loader(Pairs(clips[0], params, clips[1]), batches, workers), validation)
+    training.publish(files.out)
+    fabric.barrier()
+
+
+def _read_split(split: Split, params: Params, files: TrainingFiles) -> tuple[list[Clip], list[Clip] | None]:
+    """Real videos of a split, and its fakes where the training learns from those."""
+    where = (files.crops, files.landmarks, files.index)
+    return read_clips(split, *where), read_clips(split, *where, label=1) if params.train.fakes == "dataset" else None
 
 
 @contextmanager
 def repeatable(device: torch.device) -> Iterator[None]:
-    """Only operations that give the same bits each time, on a CPU."""
-    before = torch.are_deterministic_algorithms_enabled()
+    """Only operations that give the same bits each time on a CPU; the fastest convolutions on a GPU."""
+    before, tuned = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
     torch.use_deterministic_algorithms(before or device.type == "cpu")
+    torch.backends.cudnn.benchmark = True
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+        torch.backends.cudnn.benchmark = tuned
 
 
-def start_model(params: Params, assets: Path, device: torch.device) -> LAANet:
+def start_model(params: Params, assets: Path) -> LAANet:
     """The network before its first step, its random parts drawn from the seed."""
     torch.manual_seed(seed_of(params.seed, "weights"))
     weights = assets / params.model.backbone if params.model.pretrained else None
-    model = build_model(params.model, weights, params.crops.size)
-    return model.to(memory_format=torch.channels_last).to(device)
+    return build_model(params.model, weights, params.crops.size)
 
 
 class Training:
-    """A training under way: its network, its optimizer, and where it stands."""
+    """A training under way: what learns, and where it stands. One of several processes writes; all of them know the position."""
 
-    def __init__(self, params: Params, model: LAANet, steps_per_epoch: int, work: Path) -> None:
-        self.params, self.model, self.steps_per_epoch, self.work = params, model, steps_per_epoch, work
-        self.optimizer = make_optimizer(model, params.train)
+    def __init__(self, params: Params, learner: Learner, steps_per_epoch: int, reports: Path, work: Path) -> None:
+        self.params, self.learner, self.steps_per_epoch, self.reports, self.work = params, learner, steps_per_epoch, reports, work
         self.steps = params.train.epochs * steps_per_epoch
-        self.position = load_state(work, model, self.optimizer)
+        self.position = load_state(work, learner)
+        self.writes: bool = learner.fabric.is_global_zero
         if self.position.step:
-            print(f"train: going on at step {self.position.step} of {self.steps}", file=sys.stderr)
+            self._say(f"train: going on at step {self.position.step} of {self.steps}")
 
-    def run(self, batches: DataLoader[Batch], validation: DataLoader[Batch], log_csv: Path) -> None:
+    def run(self, batches: DataLoader[Batch], validation: DataLoader[Batch]) -> None:
         """Take the steps that are left; validate after each epoch; save the state on the way."""
-        with Progress("train", self.steps, self.position.step) as progress:
+        with Progress("train", self.steps, self.position.step, shown=self.writes) as progress:
             before = time.monotonic()
             for batch in batches:
                 losses = self.step(batch)
                 if self.position.step % self.steps_per_epoch == 0:
                     self.finish_epoch(validation)
-                    write_log(log_csv, self.position.rows)
                     self.save()
                 elif self.position.step % self.params.train.save_every == 0:
                     self.save()
                 before, last = time.monotonic(), before
-                rate = len(batch.images) / (before - last)
-                progress.advance(f"loss {float(losses.total):.2f}, {rate:.0f} images/s{self.last_validation()}")
+                progress.advance(self._note(losses, self.params.train.batch_size / (before - last)))
 
     def step(self, batch: Batch) -> Losses:
-        """One step of SAM; raises LaanetError when the loss is not finite."""
+        """One step of SAM; raises LaanetError when the loss is not finite, and keeps a copy of the batch."""
         position, train = self.position, self.params.train
         epoch = position.step // self.steps_per_epoch
-        set_train_mode(self.model, frozen_backbone=epoch < train.freeze_epochs)
-        set_learning_rate(self.optimizer, learning_rate(position.step, self.steps, train))
-        losses = sam_step(self.model, self.optimizer, train.rho, lambda: self.losses(batch))
-        values = [float(loss) for loss in losses]
+        rate = learning_rate(position.step, self.steps, train)
+        seed = seed_of(self.params.seed, "dropout", position.step)
+        losses = self.learner.step(batch, rate, seed, frozen_backbone=epoch < train.freeze_epochs)
+        values = torch.stack(losses).tolist()
         if not all(map(math.isfinite, values)):
-            raise LaanetError(f"train: loss {values[0]} at step {position.step + 1} of epoch {epoch + 1}; lower train.peak_learning_rate.")
-        position.sums = [total + value for total, value in zip(position.sums, values, strict=True)]
+            where = keep_batch(batch, self.work.with_name(f"{self.work.name}.step-{position.step + 1}.safetensors"))
+            what = f"loss {values[0]} at step {position.step + 1} of epoch {epoch + 1}, on {', '.join(batch.items)}"
+            raise LaanetError(f"train: {what}; the batch is kept in {where}; lower train.peak_learning_rate or mend those crops.")
         position.step += 1
+        position.sums, position.recent = (
+            [total + value for total, value in zip(sums, values, strict=True)] for sums in (position.sums, position.recent)
+        )
+        if position.step % train.log_every == 0:
+            position.points.append([position.step, *(value / train.log_every for value in position.recent), rate])
+            position.recent = [0.0] * 4
         return losses
 
-    def losses(self, batch: Batch) -> Losses:
-        """Losses of a batch; the random draws in the network are keyed by the step, so that both passes of SAM share them."""
-        torch.manual_seed(seed_of(self.params.seed, "dropout", self.position.step))
-        return batch_losses(self.model, batch, self.params)[0]
-
     def finish_epoch(self, validation: DataLoader[Batch]) -> None:
-        """Validate, write the epoch's row, and keep the network if it is the best so far."""
+        """Validate, note the epoch's row, and keep the network if it is the best so far."""
         position = self.position
         total, classification, heatmap, consistency = (value / self.steps_per_epoch for value in position.sums)
-        rate = float(self.optimizer.param_groups[0]["lr"])
-        val_loss, val_auc = validate(self.model, validation, self.params)
+        rate = float(self.learner.optimizer.param_groups[0]["lr"])
+        val_loss, val_auc = validate(self.learner.judged, validation, self.params, self.learner.fabric)
         epoch = len(position.rows) + 1
         position.rows.append(LogRow(epoch, position.step, total, classification, heatmap, consistency, rate, val_loss, val_auc))
         position.sums = [0.0] * 4
         if position.best < 0 or better(position.rows[-1], position.rows[position.best]):
             position.best = len(position.rows) - 1
-            save_model(self.model, self.work / _BEST)
+            if self.writes:
+                save_model(self.learner.judged, self.work / _BEST)
 
     def save(self) -> None:
-        """Save the state; what happens after it is done again, alike, by a run that resumes."""
-        save_state(self.work, self.model, self.optimizer, self.position, self.params.train.keep_last)
+        """Save the state and what there is of log and curves; what happens after it is done again, alike, by a run that resumes."""
+        if self.writes:
+            save_state(self.work, self.learner, self.position, self.params.train.keep_last)
+            self._report()
 
-    def last_validation(self) -> str:
-        """The last epoch's validation, for the progress line."""
-        rows = self.position.rows
-        return f", epoch {rows[-1].epoch}: val AUC {rows[-1].val_auc:.3f}" if rows else ""
-
-    def publish(self, out: Path, log_csv: Path, metrics_json: Path) -> None:
+    def publish(self, out: Path) -> None:
         """Write the outputs of a finished training."""
-        out.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.work / _BEST, out / "model.safetensors")
-        save_model(self.model, out / "last.safetensors")
-        write_log(log_csv, self.position.rows)
-        write_metrics(metrics_json, self.position.rows[self.position.best])
+        if self.writes:
+            out.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.work / _BEST, out / "model.safetensors")
+            save_model(self.learner.judged, out / "last.safetensors")
+            self._report()
+            write_metrics(self.reports / "metrics.json", self.position.rows[self.position.best])
+
+    def _report(self) -> None:
+        write_log(self.reports / "log.csv", self.position.rows)
+        write_curves(self.reports, self.position.points, self.position.rows)
+
+    def _note(self, losses: Losses, images_per_second: float) -> str:
+        """The progress line: the step's losses, its learning rate, the speed, and the last epoch's validation."""
+        names = ("loss", "class", "heat map", "consistency")
+        parts = ", ".join(f"{name} {float(value):.3g}" for name, value in zip(names, losses, strict=True))
+        rate = self.learner.optimizer.param_groups[0]["lr"]
+        rows = self.position.rows
+        validation = f", epoch {rows[-1].epoch}: val AUC {rows[-1].val_auc:.3f}" if rows else ""
+        return f"{parts}, rate {rate:.2g}, {images_per_second:.0f} images/s{validation}"
+
+    def _say(self, text: str) -> None:
+        if self.writes:
+            print(text, file=sys.stderr)

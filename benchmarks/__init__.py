@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench-<name>`; results go to benchmarks/results."""

@@ -1,0 +1,174 @@
+"""Images a second and peak memory of a training step: `make bench-train`, or `python -m benchmarks.train --help`.
+
+A step is both passes of SAM with forward, losses and backward, and the update, on a batch that is in memory: the paper's network
+(B4, 384 px, 16 images). Beside this project's step stand a plain float64 and a plain float32 one: the same network, losses and SAM,
+written down without any of what makes it fast. Every way runs in a process of its own, in turns with the others, so that a shared
+machine's moods fall on all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.machine import describe_machine
+from laanet_core.model.laanet import STRIDE
+from laanet_core.params import Params, load_params
+from laanet_core.training.batch_norm import fixed_batch_statistics
+from laanet_core.training.data import Batch
+from laanet_core.training.learner import Learner, set_train_mode
+from laanet_core.training.losses import Truth, total_loss
+from laanet_core.training.optim import make_optimizer
+from laanet_core.training.processes import open_fabric
+from laanet_core.training.trainer import repeatable, start_model
+
+RESULTS = Path(__file__).parent / "results"
+WAYS = {"cpu": ["float64", "float32", "ours"], "cuda": ["float64", "float32", "ours", "ours, compiled"]}
+STEPS = {"cpu": 2, "cuda": 50}
+RATE = 1e-5
+
+
+def main() -> None:
+    """Measure every way on every device here, print a table, and write the results."""
+    options = _options()
+    if options.way:
+        print(json.dumps(measure(options.way, options.device, _params(options), options.steps or STEPS[options.device])))
+        return
+    for device in [options.device] if options.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+        runs = [{way: _in_own_process(way, device, options) for way in WAYS[device]} for _ in range(options.rounds)]
+        results = {way: _summary([run[way] for run in runs], options.batch) for way in WAYS[device]}
+        subject = {"backbone": options.backbone, "size": options.size, "batch": options.batch}
+        report = {"machine": describe_machine(device), **subject, "ways": results}
+        _print(report)
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"train_{device}.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def measure(way: str, device: str, params: Params, steps: int) -> dict[str, Any]:
+    """Seconds of each step after the first ones, and the peak memory in MiB."""
+    batch = make_batch(params, device)
+    with repeatable(torch.device(device)):
+        step = our_step(batch, params) if way.startswith("ours") else plain_step(batch, params, device, getattr(torch, way))
+        for _ in range(1 if device == "cpu" else 10):
+            step()
+        seconds = [_timed(step, device) for _ in range(steps)]
+    return {"seconds": seconds, "peak_mib": _peak_mib(device)}
+
+
+def our_step(batch: Batch, params: Params) -> Callable[[], object]:
+    """The trainer's own step."""
+    learner = Learner(start_model(params, Path()), params, open_fabric())
+    return lambda: torch.stack(learner.step(batch, RATE, 1, frozen_backbone=False)).tolist()
+
+
+def plain_step(batch: Batch, params: Params, device: str, dtype: torch.dtype) -> Callable[[], object]:
+    """The same step as anyone would write it: one precision throughout, tensors as they come."""
+    model = start_model(params, Path()).to(device=device, dtype=dtype)
+    optimizer: Any = make_optimizer(model, params.train)
+    set_train_mode(model, frozen_backbone=False)
+    truth = Truth(*(part.to(device=device, dtype=dtype if part.is_floating_point() else None) for part in batch.truth))
+
+    def gradients() -> float:
+        optimizer.zero_grad()
+        output = model(model.normalise(batch.images))
+        losses = total_loss(output, truth, lambda1=params.lambda1, lambda2=params.lambda2, gamma=2, smoothing=0.1)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        return float(losses.total.detach())
+
+    def step() -> None:
+        gradients()
+        with fixed_batch_statistics(model):
+            optimizer.step(gradients)
+
+    return step
+
+
+def make_batch(params: Params, device: str) -> Batch:
+    """Noise, with targets like those of pseudo-fakes: some points, half of the images real."""
+    torch.manual_seed(0)
+    images, size = params.train.batch_size, params.crops.size
+    side = size // STRIDE
+    label = (torch.arange(images) >= images // 2).float()
+    heatmap = (torch.rand(images, 1, side, side) > 0.999).float() * label[:, None, None, None]
+    consistency, anchor = torch.rand(images, 1, side, side), torch.randint(side, (images, 2))
+    pixels = torch.randint(256, (images, 3, size, size), dtype=torch.uint8)
+    return Batch(pixels.to(device), Truth(label, heatmap, consistency, anchor), [])
+
+
+def _timed(step: Callable[[], object], device: str) -> float:
+    if device == "cuda":
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    step()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def _peak_mib(device: str) -> int:
+    """Most memory in use: of the GPU's allocator, or of this whole process."""
+    if device == "cuda":
+        return round(torch.cuda.max_memory_allocated() / 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+
+def _in_own_process(way: str, device: str, options: argparse.Namespace) -> dict[str, Any]:
+    shown = [f"--{name}={getattr(options, name)}" for name in ("batch", "size", "backbone", "steps") if getattr(options, name)]
+    command = [sys.executable, "-m", "benchmarks.train", f"--way={way}", f"--device={device}", *shown]
+    print(f"bench-train: {device}, {way}", file=sys.stderr, flush=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def _summary(runs: list[dict[str, Any]], batch: int) -> dict[str, float]:
+    """Median, least and most images a second over all rounds, and the peak memory."""
+    rates = [batch / second for run in runs for second in run["seconds"]]
+    figures = {"images_per_s": statistics.median(rates), "least": min(rates), "most": max(rates)}
+    return {**{name: round(value, 4) for name, value in figures.items()}, "peak_mib": max(run["peak_mib"] for run in runs)}
+
+
+def _print(report: dict[str, Any]) -> None:
+    """A table with each way's speed over the float64 one's."""
+    machine, ways = report["machine"], report["ways"]
+    print(f"{machine['device']}, {machine['cores']} cores, torch {machine['torch']}")
+    print(f"{report['backbone']}, {report['size']} px, {report['batch']} images a step")
+    print(f"{'step':16}{'images/s':>10}{'least':>10}{'most':>10}{'x float64':>11}{'peak MiB':>10}")
+    for way, result in ways.items():
+        ratio = result["images_per_s"] / ways["float64"]["images_per_s"]
+        print(f"{way:16}{result['images_per_s']:10.3f}{result['least']:10.3f}{result['most']:10.3f}{ratio:11.2f}{result['peak_mib']:10}")
+
+
+def _params(options: argparse.Namespace) -> Params:
+    """The paper's parameters at the size asked for, with random weights: a network's speed does not depend on them."""
+    values = load_params(Path("presets/paper.yaml")).model_dump()
+    values["model"] |= {"pretrained": False, "backbone": options.backbone}
+    values["train"] |= {"batch_size": options.batch, "compile": options.way.endswith("compiled")}
+    values["crops"]["size"] = options.size
+    return Params.model_validate(values)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Images a second and peak memory of a training step.")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="one device instead of all that are here")
+    parser.add_argument("--batch", type=int, default=16, help="images a step (16)")
+    parser.add_argument("--size", type=int, default=384, help="pixels of a side (384)")
+    parser.add_argument("--backbone", default="tf_efficientnet_b4.ap_in1k", help="timm name")
+    parser.add_argument("--steps", type=int, help="measured steps a round (2 on a CPU, 50 on a GPU)")
+    parser.add_argument("--rounds", type=int, default=2, help="rounds through all ways (2)")
+    parser.add_argument("--way", default="", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""A network that learns: one step of SAM on one batch, on any device, in any number of processes."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from laanet_core.errors import LaanetError
+from laanet_core.model import LAANet, Output
+from laanet_core.params import Params
+from laanet_core.training.batch_norm import fixed_batch_statistics, share_batch_statistics
+from laanet_core.training.data import Batch
+from laanet_core.training.losses import Losses, Truth, total_loss
+from laanet_core.training.optim import make_optimizer, set_learning_rate
+from laanet_core.training.processes import mean_over_processes
+
+
+class Learner:
+    """A network with its optimizer, and the running average of its weights where `train.ema` asks for one.
+
+    model: on the CPU or its device; it is changed in place. fabric: of `processes.open_fabric`.
+    """
+
+    def __init__(self, model: LAANet, params: Params, fabric: Any) -> None:
+        self.params, self.fabric = params, fabric
+        self.model = model.to(memory_format=torch.channels_last).to(fabric.device)
+        if fabric.world_size > 1:
+            share_batch_statistics(self.model, fabric.device)
+        if params.train.recompute:
+            recompute_activations(self.model)
+        self.optimizer = make_optimizer(self.model, params.train)
+        decay = params.train.ema
+        self.average = None if decay is None else AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+        self._network: nn.Module | None = None
+        self._frozen = False
+
+    @property
+    def judged(self) -> LAANet:
+        """The network that is validated and kept: the averaged one where there is one."""
+        return self.model if self.average is None else cast(LAANet, self.average.module)
+
+    def step(self, batch: Batch, rate: float, seed: int, *, frozen_backbone: bool) -> Losses:
+        """One step of sharpness-aware minimisation: descend along the gradient found rho uphill.
+
+        rate: learning rate; seed: of the network's random draws, which both passes share. Batch statistics move in the first pass only.
+        Returns the losses at the weights before the step, over the images of all processes.
+        """
+        self._set_mode(frozen_backbone)
+        set_learning_rate(self.optimizer, rate)
+        losses = self._gradients(batch, seed)
+        with fixed_batch_statistics(self.model):
+            self.optimizer.step((lambda: self._gradients(batch, seed)) if self.params.train.rho else None)  # type: ignore[arg-type]
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return Losses(*mean_over_processes(torch.stack(losses)).unbind())
+
+    def _gradients(self, batch: Batch, seed: int) -> Losses:
+        """Put the gradient of Eq. 8 into the parameters; returns this process's losses."""
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.manual_seed(seed + self.fabric.global_rank)
+        several = self.fabric.world_size > 1
+        losses, _ = batch_losses(self._network, self.model, batch, self.params, mean_positives(batch) if several else None)
+        with fixed_batch_statistics(self.model):  # activations that are recomputed here have been counted
+            self.fabric.backward(losses.total)
+        if self.params.train.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.params.train.clip_norm)
+        return Losses(*(part.detach() for part in losses))
+
+    def _set_mode(self, frozen_backbone: bool) -> None:
+        """Training mode. What is frozen must be known when the processes' gradients are tied together: done anew when it changes."""
+        set_train_mode(self.model, frozen_backbone)
+        if self._network is None or frozen_backbone != self._frozen:
+            self._network, self._frozen = None, frozen_backbone
+            gc.collect()
+            network = torch.compile(self.model) if self.params.train.compile else self.model
+            self._network = self.fabric.setup_module(network)
+
+
+def set_train_mode(model: LAANet, frozen_backbone: bool) -> None:
+    """Training mode; a frozen backbone has neither gradients nor new batch statistics, and no stochastic depth."""
+    model.train()
+    model.backbone.train(not frozen_backbone)
+    model.backbone.requires_grad_(not frozen_backbone)
+
+
+def recompute_activations(model: LAANet) -> None:
+    """Keep few activations of the backbone, compute the others again in the backward pass: less memory, more time."""
+    if not hasattr(model.backbone.network, "set_grad_checkpointing"):
+        raise LaanetError(f"train.recompute: {model.params.backbone!r} cannot recompute its activations; set it to false.")
+    model.backbone.network.set_grad_checkpointing(True)  # type: ignore[operator]
+
+
+def mean_positives(batch: Batch) -> Tensor:
+    """Number of pixels that are exactly 1 in the heat maps of all processes, at least 1, over the number of processes: a scalar."""
+    count = (batch.truth.heatmap == 1).sum().float()
+    return mean_over_processes(count.to("cuda" if torch.cuda.is_available() else "cpu")).clamp(min=1 / dist.get_world_size())
+
+
+def batch_losses(network: Any, model: LAANet, batch: Batch, params: Params, positives: Tensor | None = None) -> tuple[Losses, Tensor]:
+    """Losses of a batch on the model's device, and its logits (2n,).
+
+    network: the model, or what wraps it for training; positives: divisor of the official heat-map loss, by default counted in the batch.
+    """
+    images = model.normalise(batch.images).contiguous(memory_format=torch.channels_last)
+    output = Output(*network(images))
+    truth = Truth(*(part.to(images.device, non_blocking=True) for part in batch.truth))
+    train = params.train
+    form: dict[str, Any] = {"gamma": train.gamma, "smoothing": train.label_smoothing, "recipe": train.recipe, "positives": positives}
+    return total_loss(output, truth, lambda1=params.lambda1, lambda2=params.lambda2, **form), output.logit
