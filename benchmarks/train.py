@@ -3,7 +3,8 @@
 A step is both passes of SAM with forward, losses and backward, and the update, on a batch that is in memory: the paper's network
 (B4, 384 px, 16 images). Beside this project's step stand a plain float64 and a plain float32 one: the same network, losses and SAM,
 written down without any of what makes it fast. Every way runs in a process of its own, in turns with the others, so that a shared
-machine's moods fall on all.
+machine's moods fall on all. Where one of them does not fit into memory, all are measured at half of the batch as well, so that each has a
+figure beside the others.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import signal
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +27,11 @@ import torch
 from benchmarks.machine import describe_machine
 from laanet_core.model.laanet import STRIDE
 from laanet_core.params import Params, load_params
-from laanet_core.training.batch_norm import fixed_batch_statistics
+from laanet_core.training.batch_norm import batch_norms, fixed_batch_statistics
 from laanet_core.training.data import Batch
 from laanet_core.training.learner import Learner, set_train_mode
 from laanet_core.training.losses import Truth, total_loss
+from laanet_core.training.memory import keep_freed_memory
 from laanet_core.training.optim import make_optimizer
 from laanet_core.training.processes import open_fabric
 from laanet_core.training.trainer import repeatable, start_model
@@ -36,29 +40,51 @@ RESULTS = Path(__file__).parent / "results"
 WAYS = {"cpu": ["float64", "float32", "ours"], "cuda": ["float64", "float32", "ours", "ours, compiled"]}
 STEPS = {"cpu": 2, "cuda": 50}
 RATE = 1e-5
+OUT_OF_MEMORY = 75
 
 
 def main() -> None:
     """Measure every way on every device here, print a table, and write the results."""
     options = _options()
     if options.way:
-        print(json.dumps(measure(options.way, options.device, _params(options), options.steps or STEPS[options.device])))
+        _measure_here(options)
         return
     for device in [options.device] if options.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
-        runs = [{way: _in_own_process(way, device, options) for way in WAYS[device]} for _ in range(options.rounds)]
-        results = {way: _summary([run[way] for run in runs], options.batch) for way in WAYS[device]}
-        subject = {"backbone": options.backbone, "size": options.size, "batch": options.batch}
-        report = {"machine": describe_machine(device), **subject, "ways": results}
+        batches = measure_batches(device, options)
+        report = {"machine": describe_machine(device), "backbone": options.backbone, "size": options.size, "batches": batches}
         _print(report)
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"train_{device}.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
+def _measure_here(options: argparse.Namespace) -> None:
+    """Be the process of one way: print what it measures, or exit with OUT_OF_MEMORY."""
+    try:
+        print(json.dumps(measure(options.way, options.device, _params(options), options.steps or STEPS[options.device])))
+    except torch.OutOfMemoryError:
+        sys.exit(OUT_OF_MEMORY)
+
+
+def measure_batches(device: str, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Batch size -> way -> its figures, None where it does not fit; from the batch asked for down to the first that all of them fit."""
+    batches: dict[str, dict[str, Any]] = {}
+    batch = options.batch
+    while not batches or (batch and any(result is None for result in batches[str(2 * batch)].values())):
+        runs: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS[device]}
+        for _ in range(options.rounds):
+            for way in runs:
+                runs[way] += _in_own_process(way, device, batch, options)
+        batches[str(batch)] = {way: _summary(run, batch) if len(run) == options.rounds else None for way, run in runs.items()}
+        batch //= 2
+    return batches
+
+
 def measure(way: str, device: str, params: Params, steps: int) -> dict[str, Any]:
     """Seconds of each step after the first ones, and the peak memory in MiB."""
     batch = make_batch(params, device)
-    with repeatable(torch.device(device)):
-        step = our_step(batch, params) if way.startswith("ours") else plain_step(batch, params, device, getattr(torch, way))
+    ours = way.startswith("ours")
+    with repeatable(torch.device(device)) if ours else nullcontext():
+        step = our_step(batch, params) if ours else plain_step(batch, params, device, getattr(torch, way))
         for _ in range(1 if device == "cpu" else 10):
             step()
         seconds = [_timed(step, device) for _ in range(steps)]
@@ -67,6 +93,7 @@ def measure(way: str, device: str, params: Params, steps: int) -> dict[str, Any]
 
 def our_step(batch: Batch, params: Params) -> Callable[[], object]:
     """The trainer's own step."""
+    keep_freed_memory()
     learner = Learner(start_model(params, Path()), params, open_fabric())
     return lambda: torch.stack(learner.step(batch, RATE, 1, frozen_backbone=False)).tolist()
 
@@ -76,6 +103,7 @@ def plain_step(batch: Batch, params: Params, device: str, dtype: torch.dtype) ->
     model = start_model(params, Path()).to(device=device, dtype=dtype)
     optimizer: Any = make_optimizer(model, params.train)
     set_train_mode(model, frozen_backbone=False)
+    norms = batch_norms(model)
     truth = Truth(*(part.to(device=device, dtype=dtype if part.is_floating_point() else None) for part in batch.truth))
 
     def gradients() -> float:
@@ -87,7 +115,7 @@ def plain_step(batch: Batch, params: Params, device: str, dtype: torch.dtype) ->
 
     def step() -> None:
         gradients()
-        with fixed_batch_statistics(model):
+        with fixed_batch_statistics(norms):
             optimizer.step(gradients)
 
     return step
@@ -122,13 +150,16 @@ def _peak_mib(device: str) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
-def _in_own_process(way: str, device: str, options: argparse.Namespace) -> dict[str, Any]:
-    shown = [f"--{name}={getattr(options, name)}" for name in ("batch", "size", "backbone", "steps") if getattr(options, name)]
-    command = [sys.executable, "-m", "benchmarks.train", f"--way={way}", f"--device={device}", *shown]
-    print(f"bench-train: {device}, {way}", file=sys.stderr, flush=True)
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return measured
+def _in_own_process(way: str, device: str, batch: int, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What a run of one way measured; nothing when it was killed for want of memory."""
+    shown = [f"--{name}={getattr(options, name)}" for name in ("size", "backbone", "steps") if getattr(options, name)]
+    command = [sys.executable, "-m", "benchmarks.train", f"--way={way}", f"--device={device}", f"--batch={batch}", *shown]
+    print(f"bench-train: {device}, {way}, {batch} images", file=sys.stderr, flush=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode in {OUT_OF_MEMORY, -signal.SIGKILL}:
+        return []
+    done.check_returncode()
+    return [json.loads(done.stdout.splitlines()[-1])]
 
 
 def _summary(runs: list[dict[str, Any]], batch: int) -> dict[str, float]:
@@ -139,14 +170,18 @@ def _summary(runs: list[dict[str, Any]], batch: int) -> dict[str, float]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    """A table with each way's speed over the float64 one's."""
-    machine, ways = report["machine"], report["ways"]
-    print(f"{machine['device']}, {machine['cores']} cores, torch {machine['torch']}")
-    print(f"{report['backbone']}, {report['size']} px, {report['batch']} images a step")
-    print(f"{'step':16}{'images/s':>10}{'least':>10}{'most':>10}{'x float64':>11}{'peak MiB':>10}")
-    for way, result in ways.items():
-        ratio = result["images_per_s"] / ways["float64"]["images_per_s"]
-        print(f"{way:16}{result['images_per_s']:10.3f}{result['least']:10.3f}{result['most']:10.3f}{ratio:11.2f}{result['peak_mib']:10}")
+    """A table for each batch size, with each way's speed over the float64 one's."""
+    machine = report["machine"]
+    print(f"{machine['device']}, {machine['cores']} cores, torch {machine['torch']}; {report['backbone']}, {report['size']} px")
+    for batch, ways in report["batches"].items():
+        print(f"\n{batch + ' images a step':20}{'images/s':>10}{'least':>10}{'most':>10}{'x float64':>11}{'peak MiB':>10}")
+        for way, result in ways.items():
+            print(f"{way:20}" + (_line(result, ways["float64"]) if result else "   does not fit into memory"))
+
+
+def _line(result: dict[str, float], reference: dict[str, float] | None) -> str:
+    ratio = f"{result['images_per_s'] / reference['images_per_s']:11.2f}" if reference else f"{'':11}"
+    return f"{result['images_per_s']:10.3f}{result['least']:10.3f}{result['most']:10.3f}{ratio}{result['peak_mib']:10}"
 
 
 def _params(options: argparse.Namespace) -> Params:

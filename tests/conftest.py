@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from laanet_core.media.workdir import work_root
 from tests.training_set import params_of, run_training, write_training_set
 
 ROOT = Path(__file__).parents[1]
+
+# The tests ask for the same bits each time, which a CPU gives; those of tests/test_gpu.py bring a GPU back in processes of their own.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(scope="session")

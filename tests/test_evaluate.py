@@ -1,6 +1,7 @@
 """Evaluation: scores by video from a real network, the same bytes on any number of cores, and a row for every video."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,18 @@ def test_gallery_shows_what_its_json_says(data: DataSet, params: Params) -> None
     assert all(item["video_score"] == scores[item["video_id"]] for item in gallery["items"])
     assert gallery["heatmap_scale"] == max(item["heatmap_max"] for item in gallery["items"]) > 0
     assert (folder / "scores.csv").read_bytes() == (out / "scores.csv").read_bytes()
+
+
+def test_a_network_without_the_heat_map_head_has_a_gallery_of_crops_alone(data: DataSet, params: Params) -> None:
+    data.files = replace(data.files, checkpoint=data.root / "plain.safetensors")
+    save_model(build_model(params.model.model_copy(update={"heads": []}), None, SIZE).double(), data.files.checkpoint)
+    _, out = data.evaluate(params)
+    folder = out.parent / "gallery"
+    gallery = json.loads((folder / "gallery.json").read_text())
+    assert gallery["heatmap_scale"] == 0
+    assert gallery["items"]
+    assert all((item["heatmap"], item["heatmap_max"]) == (None, None) for item in gallery["items"])
+    assert not list(folder.glob("*_heatmap.png"))
 
 
 def test_gallery_takes_the_surest_the_missed_and_the_false_alarms_once_each() -> None:

@@ -15,7 +15,7 @@ from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet
 from laanet_core.params import Params
 from laanet_core.training.data import Batch, Pairs, TrainingBatches, join
-from laanet_core.training.learner import Learner, batch_losses, set_train_mode
+from laanet_core.training.learner import Learner, batch_losses, set_train_mode, to_device
 from laanet_core.training.optim import learning_rate
 from laanet_core.training.processes import open_fabric
 from laanet_core.training.trainer import start_model
@@ -38,7 +38,7 @@ def gradients(model: LAANet, batch: Batch, params: Params) -> list[Tensor]:
     """Gradient of the loss at a model's weights, which are not changed, nor its statistics."""
     twin = copy.deepcopy(model)
     torch.manual_seed(SEED)
-    batch_losses(twin, twin, batch, params)[0].total.backward()  # type: ignore[no-untyped-call]
+    batch_losses(twin, *to_device(twin, batch), params)[0].total.backward()  # type: ignore[no-untyped-call]
     return [parameter.grad for parameter in twin.parameters() if parameter.grad is not None]
 
 
@@ -72,7 +72,7 @@ def test_batch_statistics_move_in_the_first_pass_only(batch: Batch) -> None:
     learner = learner_of(params)
     once = copy.deepcopy(learner.model).train()
     torch.manual_seed(SEED)
-    batch_losses(once, once, batch, params)
+    batch_losses(once, *to_device(once, batch), params)
     learner.step(batch, RATE, SEED, frozen_backbone=False)
     for name, value in once.named_buffers():
         assert torch.equal(learner.model.get_buffer(name), value), name

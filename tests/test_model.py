@@ -277,6 +277,17 @@ def test_weights_in_timms_names_keep_timms_normalisation(tmp_path: Path) -> None
     assert model.normalisation.mean == pytest.approx([0.485, 0.456, 0.406])
 
 
+@pytest.mark.parametrize("backbone", ["test_vit", "test_convnext", "legacy_xception"])
+def test_weights_of_any_backbone_load_without_their_classifier(backbone: str, tmp_path: Path) -> None:
+    expected = timm.create_model(backbone)
+    save_file(expected.state_dict(), tmp_path / "weights.safetensors")
+    params = params_of(backbone, pyramid="none", heads=[], drop_path=0, pretrained=True)
+    loaded = build_model(params, tmp_path).backbone.network.state_dict()
+    kept = {name: value for name, value in expected.state_dict().items() if name in loaded}
+    assert kept.keys() == loaded.keys()
+    assert all(torch.equal(loaded[name], value) for name, value in kept.items())
+
+
 def test_weights_of_another_network_are_refused(lite0_weights: Path) -> None:
     with pytest.raises(LaanetError, match="does not fit"):
         build_model(params_of("tf_efficientnet_lite1"), lite0_weights)

@@ -220,3 +220,35 @@ def test_training_on_a_set_with_no_train_videos_is_one_sentence(project: Project
     assert len(sentences) == 1, output
     assert "mine" in sentences[0]
     assert "train" in sentences[0]
+
+
+def test_a_grid_of_table_3_is_queued_and_run(project: Project) -> None:
+    project.dvc(
+        "exp", "run", "--queue", "-S", "model.pyramid=none,efpn", "-S", "model.heads=[],[heatmap,consistency]", "-S", "train.epochs=1"
+    )
+    project.dvc("exp", "run", "--run-all")
+    shown = list(csv.DictReader(project.dvc("exp", "show", "--csv").splitlines()))
+    runs = [row for row in shown if row["rev"] != "workspace" and row["parent"]]
+    assert {(row["model.pyramid"], row["model.heads"]) for row in runs} == {
+        (pyramid, heads) for pyramid in ("none", "efpn") for heads in ("[]", "['heatmap', 'consistency']")
+    }
+    assert all(row["reports/demo/metrics.json:auc"] != "" for row in runs), runs
+
+
+def test_another_networks_scores_need_no_training(project: Project) -> None:
+    shutil.copyfile(project.root / "data/checkpoints/last.safetensors", project.root / "given.safetensors")
+    output = project.dvc("exp", "run", "-S", "evaluate.checkpoint=given.safetensors", "-S", "train.epochs=3", "evaluate@demo")
+    assert stages_run(output) == ["index@demo", "evaluate@demo"]
+    project.dvc("repro", "--single-item", "report")
+    page = (project.root / "reports/index.html").read_text()
+    assert "The network of given.safetensors, which was not trained here" in page
+    assert "Validation AUC by epoch" not in page
+
+
+def test_the_train_stage_starts_several_processes(project: Project) -> None:
+    project.environment |= {"LAANET_PROCESSES": "2", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    project.set({"train.epochs": 1, "lambda2": 2})
+    output = project.dvc("repro", "train")
+    assert output.count("train: 0/") == 1, "one of them speaks"
+    assert project.metrics("training/metrics.json")["best_epoch"] == 1
+    assert not list((project.root / ".work/train").glob("??/*")), "the finished state is gone"

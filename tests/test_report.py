@@ -181,6 +181,23 @@ def test_paper_numbers_stand_beside_ours_and_what_was_not_run_says_so(tmp_path: 
     assert text.count("not run") == 8
 
 
+def test_faces_without_a_heat_map_stand_alone(page: Path, tmp_path: Path, params: Params) -> None:
+    path = tmp_path / "evaluation/demo/gallery.json"
+    gallery = json.loads(path.read_text())
+    items = [{**item, "heatmap": None, "heatmap_max": None} for item in gallery["items"]]
+    path.write_text(json.dumps({"heatmap_scale": 0.0, "items": items}))
+    parsed = Page(report(tmp_path, params))
+    assert "This network predicts no heat map" in parsed.words
+    assert len([tag for tag, _ in parsed.tags if tag == "img"]) == 4 + 6 + 2 + 1
+
+
+def test_scores_of_a_network_not_trained_here_have_no_training_curves(page: Path, tmp_path: Path, params: Params) -> None:
+    other = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"checkpoint": "given.safetensors"})})
+    parsed = Page(report(tmp_path, other))
+    assert "The network of given.safetensors, which was not trained here" in parsed.words
+    assert len([tag for tag, _ in parsed.tags if tag == "img"]) == 4 + 2 * 6
+
+
 @pytest.mark.parametrize(("scores", "kind"), [((0.1, 0.9), "good"), ((0.9, 0.1), "bad"), ((0.5, 0.5), "open")])
 def test_verdict_follows_the_interval(tmp_path: Path, params: Params, scores: tuple[float, float], kind: str) -> None:
     rows = [*(row(number, 0, scores[0]) for number in range(4)), *(row(number, 1, scores[1]) for number in range(4))]

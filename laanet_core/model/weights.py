@@ -87,10 +87,16 @@ def _read(path: Path) -> dict[str, Tensor]:
     return loaded
 
 
+def _classifier(network: nn.Module) -> tuple[str, ...]:
+    """How the names of the classifier's entries begin, that is left out."""
+    names = cast(dict[str, str | tuple[str, ...]], network.pretrained_cfg).get("classifier", ())
+    return tuple(f"{name}." for name in ([names] if isinstance(names, str) else names))
+
+
 def _fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Load every entry of the network; the file may have a classifier besides, and nothing else."""
     wanted = network.state_dict()
-    left_over = [key for key in state if key not in wanted and not key.startswith(("classifier.", "fc.", "head.fc."))]
+    left_over = [key for key in state if key not in wanted and not key.startswith(_classifier(network))]
     missing = [key for key in wanted if key not in state or state[key].shape != wanted[key].shape]
     if missing or left_over:
         raise LaanetError(f"{path}: does not fit model.backbone at entry {(missing + left_over)[0]!r}; give the weights of that network.")

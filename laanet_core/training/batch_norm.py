@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -13,10 +13,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from laanet_core.training.processes import mean_over_processes
 
 
+def batch_norms(model: nn.Module) -> list[_BatchNorm]:
+    """The batch norms of a network."""
+    return [module for module in model.modules() if isinstance(module, _BatchNorm)]
+
+
 @contextmanager
-def fixed_batch_statistics(model: nn.Module) -> Iterator[None]:
+def fixed_batch_statistics(norms: Sequence[_BatchNorm]) -> Iterator[None]:
     """Batch norms use the batch's statistics as in training, but do not remember them: their momentum is 0, their counters are put back."""
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     counters = [norm.num_batches_tracked for norm in norms if norm.num_batches_tracked is not None]
     counted = list(torch.stack(counters).unbind()) if counters else []

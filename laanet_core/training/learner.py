@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet, Output
 from laanet_core.params import Params
-from laanet_core.training.batch_norm import fixed_batch_statistics, share_batch_statistics
+from laanet_core.training.batch_norm import batch_norms, fixed_batch_statistics, share_batch_statistics
 from laanet_core.training.data import Batch
 from laanet_core.training.losses import Losses, Truth, total_loss
 from laanet_core.training.optim import make_optimizer, set_learning_rate
@@ -36,6 +36,7 @@ class Learner:
         self.optimizer = make_optimizer(self.model, params.train)
         decay = params.train.ema
         self.average = None if decay is None else AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+        self._norms = batch_norms(self.model)
         self._network: nn.Module | None = None
         self._frozen = False
 
@@ -52,20 +53,21 @@ class Learner:
         """
         self._set_mode(frozen_backbone)
         set_learning_rate(self.optimizer, rate)
-        losses = self._gradients(batch, seed)
-        with fixed_batch_statistics(self.model):
-            self.optimizer.step((lambda: self._gradients(batch, seed)) if self.params.train.rho else None)  # type: ignore[arg-type]
+        images, truth = to_device(self.model, batch)
+        losses = self._gradients(images, truth, seed)
+        with fixed_batch_statistics(self._norms):
+            self.optimizer.step((lambda: self._gradients(images, truth, seed)) if self.params.train.rho else None)  # type: ignore[arg-type]
         if self.average is not None:
             self.average.update_parameters(self.model)
         return Losses(*mean_over_processes(torch.stack(losses)).unbind())
 
-    def _gradients(self, batch: Batch, seed: int) -> Losses:
+    def _gradients(self, images: Tensor, truth: Truth, seed: int) -> Losses:
         """Put the gradient of Eq. 8 into the parameters; returns this process's losses."""
         self.optimizer.zero_grad(set_to_none=True)
         torch.manual_seed(seed + self.fabric.global_rank)
         several = self.fabric.world_size > 1
-        losses, _ = batch_losses(self._network, self.model, batch, self.params, mean_positives(batch) if several else None)
-        with fixed_batch_statistics(self.model):  # activations that are recomputed here have been counted
+        losses, _ = batch_losses(self._network, images, truth, self.params, mean_positives(truth) if several else None)
+        with fixed_batch_statistics(self._norms if self.params.train.recompute else []):  # what is recomputed has been remembered
             self.fabric.backward(losses.total)
         if self.params.train.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.params.train.clip_norm)
@@ -95,20 +97,23 @@ def recompute_activations(model: LAANet) -> None:
     model.backbone.network.set_grad_checkpointing(True)  # type: ignore[operator]
 
 
-def mean_positives(batch: Batch) -> Tensor:
+def mean_positives(truth: Truth) -> Tensor:
     """Number of pixels that are exactly 1 in the heat maps of all processes, at least 1, over the number of processes: a scalar."""
-    count = (batch.truth.heatmap == 1).sum().float()
-    return mean_over_processes(count.to("cuda" if torch.cuda.is_available() else "cpu")).clamp(min=1 / dist.get_world_size())
+    return mean_over_processes((truth.heatmap == 1).sum().float()).clamp(min=1 / dist.get_world_size())
 
 
-def batch_losses(network: Any, model: LAANet, batch: Batch, params: Params, positives: Tensor | None = None) -> tuple[Losses, Tensor]:
-    """Losses of a batch on the model's device, and its logits (2n,).
+def to_device(model: LAANet, batch: Batch) -> tuple[Tensor, Truth]:
+    """A batch's images as the model wants them, and what is known of them, on the model's device."""
+    images = model.normalise(batch.images).contiguous(memory_format=torch.channels_last)
+    return images, Truth(*(part.to(images.device, non_blocking=True) for part in batch.truth))
+
+
+def batch_losses(network: Any, images: Tensor, truth: Truth, params: Params, positives: Tensor | None = None) -> tuple[Losses, Tensor]:
+    """Losses of a batch from `to_device`, and its logits (2n,).
 
     network: the model, or what wraps it for training; positives: divisor of the official heat-map loss, by default counted in the batch.
     """
-    images = model.normalise(batch.images).contiguous(memory_format=torch.channels_last)
     output = Output(*network(images))
-    truth = Truth(*(part.to(images.device, non_blocking=True) for part in batch.truth))
     train = params.train
     form: dict[str, Any] = {"gamma": train.gamma, "smoothing": train.label_smoothing, "recipe": train.recipe, "positives": positives}
     return total_loss(output, truth, lambda1=params.lambda1, lambda2=params.lambda2, **form), output.logit

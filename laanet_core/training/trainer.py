@@ -26,6 +26,7 @@ from laanet_core.training.failure import keep_batch
 from laanet_core.training.learner import Learner
 from laanet_core.training.log import LogRow, better, write_log, write_metrics
 from laanet_core.training.losses import Losses
+from laanet_core.training.memory import keep_freed_memory
 from laanet_core.training.optim import learning_rate
 from laanet_core.training.processes import open_fabric
 from laanet_core.training.state import load_state, save_state
@@ -68,6 +69,7 @@ def train(params: Params, files: TrainingFiles, work: Path) -> None:
     batches = TrainingBatches(clips[0], params, rank, processes)
     held_out = validation_batches(validation_clips[0], params)[rank::processes]
     validation = make_loader(Pairs(validation_clips[0], params, validation_clips[1]), held_out, workers)
+    keep_freed_memory()
     with repeatable(fabric.device):
         learner = Learner(start_model(params, files.assets), params, fabric)
         training = Training(params, learner, batches.steps_per_epoch, files.reports, work)
@@ -87,12 +89,16 @@ def _read_split(split: Split, params: Params, files: TrainingFiles) -> tuple[lis
 def repeatable(device: torch.device) -> Iterator[None]:
     """Only operations that give the same bits each time on a CPU; the fastest convolutions on a GPU."""
     before, tuned = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(before or device.type == "cpu")
+    # filling new memory takes a fifth of a step's time, and nothing here reads it before it is written
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = True
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+        torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = tuned
 
 

@@ -14,7 +14,7 @@ from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet
 from laanet_core.params import Params
 from laanet_core.training.data import Batch
-from laanet_core.training.learner import batch_losses
+from laanet_core.training.learner import batch_losses, to_device
 from laanet_core.training.processes import gather_objects
 
 
@@ -28,7 +28,7 @@ def validate(model: LAANet, batches: DataLoader[Batch], params: Params, fabric: 
     loss, logits, labels = 0.0, list[Tensor](), list[Tensor]()
     for batch in batches:
         with fabric.autocast():
-            losses, logit = batch_losses(model, model, batch, params)
+            losses, logit = batch_losses(model, *to_device(model, batch), params)
         loss += float(losses.total) * len(logit)
         logits.append(logit.double().cpu())
         labels.append(batch.truth.label)

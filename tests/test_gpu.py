@@ -1,0 +1,42 @@
+"""Training on a GPU: bf16, fused Adam, the same losses as on a CPU up to the precision."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from laanet_core.model import load_model
+from tests.training_set import PROJECT, params_of
+
+pytestmark = pytest.mark.skipif(not Path("/dev/nvidia0").exists(), reason="no GPU here")
+
+
+def first_epoch(dataset: Path, out: Path, gpu: bool, **changes: Any) -> dict[str, float]:
+    """The first row of the log of a training in a process of its own."""
+    out.mkdir()
+    (out / "params.json").write_text(params_of(model={"dropout": 0, "drop_path": 0}, epochs=1, **changes).model_dump_json())
+    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"} if gpu else dict(os.environ)
+    command = [sys.executable, "-m", "tests.training_set", str(dataset), str(out)]
+    subprocess.run(command, cwd=PROJECT, env=environment, check=True)
+    with (out / "reports/log.csv").open() as file:
+        return {name: float(value) for name, value in next(csv.DictReader(file)).items()}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"compile": True}, {"recompute": True, "ema": 0.9, "clip_norm": 1.0}], ids=["plain", "compile", "options"]
+)
+def test_a_gpu_learns_what_a_cpu_learns(dataset: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    slow = {"learning_rate": 1e-6, "peak_learning_rate": 1e-6, **changes}
+    cpu = first_epoch(dataset, tmp_path / "cpu", False, **{**slow, "compile": False})
+    gpu = first_epoch(dataset, tmp_path / "gpu", True, **slow)
+    for column in ("loss", "loss_class", "loss_heatmap", "loss_consistency"):
+        assert gpu[column] == pytest.approx(cpu[column], rel=0.03), column
+    model = load_model(tmp_path / "gpu/out/model.safetensors")
+    assert all(value.device == torch.device("cpu") and bool(value.isfinite().all()) for value in model.state_dict().values())
