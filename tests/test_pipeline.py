@@ -223,16 +223,12 @@ def test_training_on_a_set_with_no_train_videos_is_one_sentence(project: Project
 
 
 def test_a_grid_of_table_3_is_queued_and_run(project: Project) -> None:
-    project.dvc(
-        "exp", "run", "--queue", "-S", "model.pyramid=none,efpn", "-S", "model.heads=[],[heatmap,consistency]", "-S", "train.epochs=1"
-    )
+    project.dvc("exp", "run", "--queue", "-S", "model.pyramid=none", "-S", "model.heads=[],[heatmap]", "-S", "train.epochs=1")
     project.dvc("exp", "run", "--run-all")
     shown = list(csv.DictReader(project.dvc("exp", "show", "--csv").splitlines()))
-    runs = [row for row in shown if row["rev"] != "workspace" and row["parent"]]
-    assert {(row["model.pyramid"], row["model.heads"]) for row in runs} == {
-        (pyramid, heads) for pyramid in ("none", "efpn") for heads in ("[]", "['heatmap', 'consistency']")
-    }
-    assert all(row["reports/demo/metrics.json:auc"] != "" for row in runs), runs
+    runs = [row for row in shown if row["typ"].startswith("branch")]
+    assert {(row["model.pyramid"], row["model.heads"]) for row in runs} == {("none", "[]"), ("none", "['heatmap']")}
+    assert all((row["State"], row["best_epoch"]) == ("Success", "1") and float(row["auc"]) >= 0 for row in runs), runs
 
 
 def test_another_networks_scores_need_no_training(project: Project) -> None:
