@@ -21,7 +21,7 @@ Recipe = Literal["paper", "official"]
 class Section(BaseModel):
     """Base of every section: an unknown key is an error, values are never changed after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DatasetParams(Section):
@@ -242,5 +242,5 @@ def describe(error: ValidationError) -> str:
         return f"unknown parameter '{key}'; remove it or mend its spelling."
     if first["type"] == "missing":
         return f"parameter '{key}' is missing; see presets/demo.yaml for its place."
-    found = first["input"] if not isinstance(first["input"], dict) else "a mapping"
-    return f"{key}: {first['msg'].removeprefix('Value error, ')} (found {found!r}); mend the value."
+    found = "" if isinstance(first["input"], dict) else f" (found {first['input']!r})"
+    return f"{key}: {first['msg'].removeprefix('Value error, ')}{found}; mend the value."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import pkgutil
 import shutil
@@ -17,7 +18,9 @@ import laanet_core.model
 import laanet_core.synthesis
 import laanet_core.training
 from laanet_core import randomness
+from laanet_core.datasets import index
 from laanet_core.errors import LaanetError
+from laanet_core.media import landmarks, shards
 from laanet_core.media.workdir import WorkDir, clear_output, code_version, file_digest, item_key
 from laanet_core.params import Params
 from laanet_core.training.processes import process_count
@@ -30,10 +33,12 @@ SECTIONS = {"seed", "lambda1", "lambda2", "model", "synthesis", "augment", "trai
 
 def main(params: Params) -> None:
     """Train on `train.dataset`; the unfinished state lies in the work folder under the key of all its inputs."""
+    start_processes()
     name = params.train.dataset
-    crops, landmarks, index = DATA / "crops" / name, DATA / "landmarks" / f"{name}.h5", DATA / "index" / f"{name}.csv"
-    inputs = [crops / "videos.csv", landmarks, index, *sorted((DATA / "assets" / params.model.backbone).glob("weights.*"))]
-    files = TrainingFiles(crops, landmarks, index, DATA / "assets", DATA / "checkpoints", REPORTS)
+    paths = (DATA / "crops" / name, DATA / "landmarks" / f"{name}.h5", DATA / "index" / f"{name}.csv")
+    files = TrainingFiles(*paths, DATA / "assets", DATA / "checkpoints", REPORTS)
+    weights = sorted((files.assets / params.model.backbone).glob("weights.*"))
+    inputs = [files.crops / "videos.csv", files.landmarks, files.index, *weights]
     work = WorkDir("train")
     state = work.path(training_key(params, inputs))
     first = os.environ.get("RANK", "0") == "0"
@@ -58,12 +63,15 @@ def training_key(params: Params, inputs: list[Path]) -> str:
     missing = [path for path in inputs if not path.is_file()]
     if missing:
         raise LaanetError(f"{missing[0]}: not found; build it with 'dvc repro'.")
+    libraries = {name: importlib.metadata.version(name) for name in ("torch", "timm", "pytorch-optimizer", "lightning-fabric")}
     return item_key(
-        params=params.model_dump(include=SECTIONS),
+        params=params.model_dump(include=SECTIONS, exclude={"train": {"save_every", "keep_last"}}),
         size=params.crops.size,
         inputs=[file_digest(path) for path in inputs],
-        code=code_version(*modules_of(laanet_core.model, laanet_core.synthesis, laanet_core.training), randomness),
-        torch=torch.__version__,
+        code=code_version(
+            *modules_of(laanet_core.model, laanet_core.synthesis, laanet_core.training), randomness, index, landmarks, shards
+        ),
+        libraries=libraries,
         gpu=torch.cuda.is_available(),
     )
 
@@ -75,5 +83,4 @@ def modules_of(*packages: ModuleType) -> list[ModuleType]:
 
 
 if __name__ == "__main__":
-    start_processes()
     run_stage(main)

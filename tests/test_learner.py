@@ -15,7 +15,7 @@ from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet
 from laanet_core.params import Params
 from laanet_core.training.data import Batch, Pairs, TrainingBatches, join
-from laanet_core.training.learner import Learner, batch_losses, set_train_mode, to_device
+from laanet_core.training.learner import Learner, NotFinite, batch_losses, set_train_mode, to_device
 from laanet_core.training.optim import learning_rate
 from laanet_core.training.processes import open_fabric
 from laanet_core.training.trainer import start_model
@@ -86,6 +86,20 @@ def test_a_frozen_backbone_does_not_change_and_the_rest_does(batch: Batch) -> No
     assert changed == {name for name in before if not name.startswith("backbone.")}
     learner.step(batch, RATE, SEED, frozen_backbone=False)
     assert not torch.equal(learner.model.state_dict()["backbone.network.conv_stem.weight"], before["backbone.network.conv_stem.weight"])
+
+
+def test_nothing_is_learnt_from_a_pass_that_is_not_finite(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = learner_of(params_of())
+    gradients, seen = learner._gradients, []
+
+    def second_is_lost(*values: Any) -> Any:
+        seen.append(gradients(*values))
+        return seen[-1] if len(seen) == 1 else seen[-1]._replace(total=torch.tensor(torch.nan))
+
+    monkeypatch.setattr(learner, "_gradients", second_is_lost)
+    with pytest.raises(NotFinite, match=r"loss [\d.]+, nan, gradient of norm [\d.]+"):
+        learner.step(batch, RATE, SEED, frozen_backbone=False)
+    assert not any("exp_avg" in state for state in learner.optimizer.state.values()), "Adam has not been asked"
 
 
 def test_clipping_bounds_the_gradient_of_the_step(batch: Batch) -> None:

@@ -220,7 +220,7 @@ def test_nothing_in_a_hostile_file_is_run(small: State, tmp_path: Path) -> None:
     (folder := tmp_path / "files").mkdir()
     trap = tmp_path / "trap"
     torch.save({"epoch": Hostile(trap), "state_dict": small, "optimizer": {}}, folder / "official.pth")
-    assert_refused(folder / "official.pth", "UnpicklingError")
+    assert_refused(folder / "official.pth", "holds more than tensors, of which nothing was run")
     assert not trap.exists()
     torch.load(folder / "official.pth", weights_only=False)
     assert trap.exists()  # the file was hostile indeed

@@ -11,13 +11,13 @@ import torch
 
 from laanet_core.datasets.index import read_index
 from laanet_core.errors import LaanetError
-from laanet_core.evaluation import predict
+from laanet_core.evaluation import predict, tables
 from laanet_core.evaluation.gallery import Scored, write_gallery
 from laanet_core.evaluation.predict import ScoreTask, score_videos
 from laanet_core.evaluation.tables import REPORTED, Row, note, score_table, write_results
 from laanet_core.media import shards
 from laanet_core.media.workdir import WorkDir, code_version, file_digest, item_key, output_path
-from laanet_core.model import LAANet, backbone, heads, laanet, load_model, padding, pyramid
+from laanet_core.model import LAANet, backbone, checkpoint, heads, laanet, load_model, padding, pyramid
 from laanet_core.parallel import one_thread
 from laanet_core.params import Params
 from laanet_core.status import Status
@@ -57,19 +57,19 @@ def evaluate_dataset(name: str, params: Params, files: EvaluationFiles, out: Pat
     return "; ".join(filter(None, [summarise(f"evaluate {name}", table), note(table, params.evaluate.split)]))
 
 
-def _load_network(checkpoint: Path, size: int) -> LAANet:
+def _load_network(path: Path, size: int) -> LAANet:
     """The network in single precision, on the GPU where there is one; raises LaanetError when its crops had another size."""
-    model = load_model(checkpoint)
+    model = load_model(path)
     if model.image_size not in {None, size}:
-        raise LaanetError(f"crops.size: {size}, but {checkpoint} was trained at {model.image_size}; set crops.size to that or train again.")
+        raise LaanetError(f"crops.size: {size}, but {path} was trained at {model.image_size}; set crops.size to that or train again.")
     return model.float().to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _score_keys(digests: Mapping[str, str], checkpoint: Path, batch_size: int) -> dict[str, str]:
+def _score_keys(digests: Mapping[str, str], weights: Path, batch_size: int) -> dict[str, str]:
     """Work keys: the crops, the weights, and what scores them."""
     scorer = {
-        "weights": file_digest(checkpoint), "batch_size": batch_size, "torch": torch.__version__, "cuda": torch.cuda.is_available(),
-        "code": code_version(predict, shards, backbone, heads, laanet, padding, pyramid),
+        "weights": file_digest(weights), "batch_size": batch_size, "torch": torch.__version__, "cuda": torch.cuda.is_available(),
+        "code": code_version(predict, tables, shards, backbone, checkpoint, heads, laanet, padding, pyramid),
     }  # fmt: skip
     return {video_id: item_key(crops=digest, **scorer) for video_id, digest in digests.items()}
 

@@ -60,7 +60,10 @@ def load_model(path: str | Path) -> LAANet:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            described = Description.model_validate(json.loads((file.metadata() or {})[_ENTRY]))
+            metadata = file.metadata() or {}
+            if _ENTRY not in metadata:
+                raise ValueError("its metadata describes no network")
+            described = Description.model_validate(json.loads(metadata[_ENTRY]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         check_entries(tensors, described.model)
         model = _model_of(described).to(_precision(tensors))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from laanet_core.errors import LaanetError
 from laanet_core.model.backbone import LevelsBackbone, PooledBackbone
 from laanet_core.model.heads import EMBEDDING, class_head, dense_head, heatmap_head, plain_head
 from laanet_core.model.padding import same_padded_inputs
@@ -66,7 +68,9 @@ class LAANet(nn.Module):
             self.embedding = dense_head(pyramid.out_channels, EMBEDDING)
 
     def forward(self, images: Tensor) -> Output:
-        """Judge normalised images (B, 3, H, W) of any precision; raises LaanetError for a size that the network does not take."""
+        """Judge normalised images (B, 3, H, W) of any precision; raises LaanetError for whole numbers and a size it does not take."""
+        if not images.is_floating_point():
+            raise LaanetError(f"images: {images.dtype}; give model.normalise(images).")
         decoded = self.pyramid(self._features(images.to(next(self.parameters()).dtype)))
         heatmap, embedding = (head(decoded) if head is not None else None for head in (self.heatmap, self.embedding))
         return Output(self.classifier(decoded).squeeze(1), heatmap, embedding)
@@ -84,7 +88,9 @@ class LAANet(nn.Module):
         """RGB uint8 (B, 3, H, W) -> the network's input, (x / 255 - mean) / std, in its precision and on its device."""
         weight = next(self.parameters())
         mean, std = (weight.new_tensor(part).view(1, 3, 1, 1) for part in self.normalisation)
-        return (images.to(device=weight.device, dtype=weight.dtype) / 255 - mean) / std
+        if images.dtype != torch.uint8:
+            raise LaanetError(f"images: {images.dtype}; give RGB as uint8, from 0 to 255.")
+        return (images.to(weight.device, non_blocking=True).to(weight.dtype) / 255 - mean) / std
 
 
 def build_model(params: ModelParams, weights: Path | None, image_size: int | None = None) -> LAANet:

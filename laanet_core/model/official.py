@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,8 +48,8 @@ def import_official(source: Path, out: Path, image_size: int = 384) -> None:
     """
     if out.suffix != ".safetensors":
         raise LaanetError(f"{out}: checkpoints are .safetensors files; give a name that ends so.")
-    if image_size < 32 or image_size % 32:
-        raise LaanetError(f"image size: {image_size} pixels; give a multiple of 32, such as 384.")
+    if not 32 <= image_size <= 4096 or image_size % 32:
+        raise LaanetError(f"image size: {image_size} pixels; give a multiple of 32 up to 4096, such as 384.")
     try:
         state = _native_names(_state_dict(source))
         check_entries(state, PUBLISHED)
@@ -66,6 +67,8 @@ def _state_dict(source: Path) -> dict[str, Tensor]:
     try:
         # mapped, not read: what is not asked for (the optimizer's state) costs nothing, and no tensor can reach past the file
         loaded: Any = torch.load(source, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError:
+        raise ValueError("it holds more than tensors, of which nothing was run") from None
     except Exception as error:  # whatever a hostile or broken pickle makes the reader raise
         raise ValueError(f"{type(error).__name__}: {error}") from None
     if not isinstance(loaded, dict) or set(loaded) != _KEYS or not isinstance(loaded["state_dict"], dict):

@@ -21,7 +21,7 @@ from laanet_core.reporting.published import PAPER, Published
 from laanet_core.reporting.results import DatasetResult, read_json, read_log, read_result
 
 DEMO_ROOT = "data/raw/demo"
-TRAINED = "data/checkpoints/model.safetensors"
+CHECKPOINTS = Path("data/checkpoints")
 THUMBNAIL = 208
 JPEG_QUALITY = 88
 ROWS_SHOWN = 200
@@ -53,7 +53,7 @@ def build_report(evaluation: Path, training: Path, sheet: Rgb | None, params: Pa
     Raises LaanetError when results are missing.
     """
     results = [read_result(name, evaluation / name) for name in params.datasets]
-    trained_here = params.evaluate.checkpoint == TRAINED
+    trained_here = Path(params.evaluate.checkpoint).parent == CHECKPOINTS
     curves = training_pictures(read_log(training / "log.csv"), read_json(training / "metrics.json")) if trained_here else []
     sheet = sheet if trained_here else None
     page = _template().render(

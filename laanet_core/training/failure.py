@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+from laanet_core.model.checkpoint import write_atomically
 from laanet_core.training.data import Batch
 
 
 def keep_batch(batch: Batch, path: Path) -> Path:
     """Write a batch's images, targets and items (in the metadata) as safetensors; returns the path, absolute."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {"images": batch.images, **batch.truth._asdict()}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata={"items": json.dumps(batch.items)})
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(whole, metadata={"items": json.dumps(batch.items)}))
     return path.absolute()

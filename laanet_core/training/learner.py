@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from typing import Any, cast
 
 import torch
@@ -18,6 +19,13 @@ from laanet_core.training.data import Batch
 from laanet_core.training.losses import Losses, Truth, total_loss
 from laanet_core.training.optim import make_optimizer, set_learning_rate
 from laanet_core.training.processes import mean_over_processes
+
+
+class NotFinite(Exception):  # noqa: N818 - what was found, not a fault of the program
+    """A loss or gradient that nothing can be learnt from. losses: of each pass; norm: of the gradient."""
+
+    def __init__(self, losses: list[float], norm: float) -> None:
+        super().__init__(f"loss {', '.join(f'{loss:g}' for loss in losses)}, gradient of norm {norm:g}")
 
 
 class Learner:
@@ -49,14 +57,18 @@ class Learner:
         """One step of sharpness-aware minimisation: descend along the gradient found rho uphill.
 
         rate: learning rate; seed: of the network's random draws, which both passes share. Batch statistics move in the first pass only.
-        Returns the losses at the weights before the step, over the images of all processes.
+        Returns the losses at the weights before the step, over the images of all processes. Raises NotFinite instead of the update.
         """
         self._set_mode(frozen_backbone)
         set_learning_rate(self.optimizer, rate)
         images, truth = to_device(self.model, batch)
         losses = self._gradients(images, truth, seed)
-        with fixed_batch_statistics(self._norms):
-            self.optimizer.step((lambda: self._gradients(images, truth, seed)) if self.params.train.rho else None)  # type: ignore[arg-type]
+        if self.params.train.rho:
+            with fixed_batch_statistics(self._norms):
+                self.optimizer.step(lambda: self._check(losses, self._gradients(images, truth, seed)))
+        else:
+            self._check(losses)
+            self.optimizer.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
         return Losses(*mean_over_processes(torch.stack(losses)).unbind())
@@ -72,6 +84,15 @@ class Learner:
         if self.params.train.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.params.train.clip_norm)
         return Losses(*(part.detach() for part in losses))
+
+    def _check(self, *passes: Losses) -> float:
+        """Raise NotFinite, in every process alike, unless the losses of each pass and the gradient are finite; returns the last loss."""
+        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        totals = [losses.total for losses in passes]
+        values = mean_over_processes(torch.stack([*totals, nn.utils.get_total_norm(gradients)])).tolist()
+        if not all(map(math.isfinite, values)):
+            raise NotFinite(values[:-1], values[-1])
+        return float(values[-2])
 
     def _set_mode(self, frozen_backbone: bool) -> None:
         """Training mode. What is frozen must be known when the processes' gradients are tied together: done anew when it changes."""
@@ -92,9 +113,10 @@ def set_train_mode(model: LAANet, frozen_backbone: bool) -> None:
 
 def recompute_activations(model: LAANet) -> None:
     """Keep few activations of the backbone, compute the others again in the backward pass: less memory, more time."""
-    if not hasattr(model.backbone.network, "set_grad_checkpointing"):
-        raise LaanetError(f"train.recompute: {model.params.backbone!r} cannot recompute its activations; set it to false.")
-    model.backbone.network.set_grad_checkpointing(True)  # type: ignore[operator]
+    try:
+        model.backbone.network.set_grad_checkpointing(True)  # type: ignore[operator]
+    except (AttributeError, AssertionError):
+        raise LaanetError(f"train.recompute: {model.params.backbone!r} cannot recompute its activations; set it to false.") from None
 
 
 def mean_positives(truth: Truth) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import sys
 import time
@@ -23,12 +22,12 @@ from laanet_core.randomness import seed_of
 from laanet_core.training.curves import write_curves
 from laanet_core.training.data import Batch, Clip, Pairs, TrainingBatches, make_loader, read_clips, validation_batches
 from laanet_core.training.failure import keep_batch
-from laanet_core.training.learner import Learner
+from laanet_core.training.learner import Learner, NotFinite
 from laanet_core.training.log import LogRow, better, write_log, write_metrics
 from laanet_core.training.losses import Losses
 from laanet_core.training.memory import keep_freed_memory
 from laanet_core.training.optim import learning_rate
-from laanet_core.training.processes import open_fabric
+from laanet_core.training.processes import gather_objects, open_fabric
 from laanet_core.training.state import load_state, save_state
 from laanet_core.training.validation import validate
 
@@ -116,6 +115,11 @@ class Training:
         self.params, self.learner, self.steps_per_epoch, self.reports, self.work = params, learner, steps_per_epoch, reports, work
         self.steps = params.train.epochs * steps_per_epoch
         self.position = load_state(work, learner)
+        steps = set(gather_objects(self.position.step))
+        if len(steps) > 1:
+            raise LaanetError(
+                f"{work}: the processes found states of steps {sorted(steps)}; let LAANET_WORK be one folder that all of them see."
+            )
         self.writes: bool = learner.fabric.is_global_zero
         if self.position.step:
             self._say(f"train: going on at step {self.position.step} of {self.steps}")
@@ -140,20 +144,27 @@ class Training:
         epoch = position.step // self.steps_per_epoch
         rate = learning_rate(position.step, self.steps, train)
         seed = seed_of(self.params.seed, "dropout", position.step)
-        losses = self.learner.step(batch, rate, seed, frozen_backbone=epoch < train.freeze_epochs)
+        try:
+            losses = self.learner.step(batch, rate, seed, frozen_backbone=epoch < train.freeze_epochs)
+        except NotFinite as found:
+            where = keep_batch(batch, self._kept_batch())
+            what = f"{found} at step {position.step + 1} of epoch {epoch + 1}, on {', '.join(batch.items)}"
+            raise LaanetError(f"train: {what}; the batch is kept in {where}; lower train.peak_learning_rate or mend those crops.") from None
         values = torch.stack(losses).tolist()
-        if not all(map(math.isfinite, values)):
-            where = keep_batch(batch, self.work.with_name(f"{self.work.name}.step-{position.step + 1}.safetensors"))
-            what = f"loss {values[0]} at step {position.step + 1} of epoch {epoch + 1}, on {', '.join(batch.items)}"
-            raise LaanetError(f"train: {what}; the batch is kept in {where}; lower train.peak_learning_rate or mend those crops.")
         position.step += 1
         position.sums, position.recent = (
             [total + value for total, value in zip(sums, values, strict=True)] for sums in (position.sums, position.recent)
         )
-        if position.step % train.log_every == 0:
-            position.points.append([position.step, *(value / train.log_every for value in position.recent), rate])
+        if position.step % train.log_every == 0 or position.step == self.steps:
+            count = (position.step - 1) % train.log_every + 1
+            position.points.append([position.step, *(value / count for value in position.recent), rate])
             position.recent = [0.0] * 4
         return losses
+
+    def _kept_batch(self) -> Path:
+        """Where this process keeps the batch of the step that failed."""
+        rank = f".rank-{self.learner.fabric.global_rank}" if self.learner.fabric.world_size > 1 else ""
+        return self.work.with_name(f"{self.work.name}.step-{self.position.step + 1}{rank}.safetensors")
 
     def finish_epoch(self, validation: DataLoader[Batch]) -> None:
         """Validate, note the epoch's row, and keep the network if it is the best so far."""
@@ -195,7 +206,7 @@ class Training:
         rate = self.learner.optimizer.param_groups[0]["lr"]
         rows = self.position.rows
         validation = f", epoch {rows[-1].epoch}: val AUC {rows[-1].val_auc:.3f}" if rows else ""
-        return f"{parts}, rate {rate:.2g}, {images_per_second:.0f} images/s{validation}"
+        return f"{parts}, rate {rate:.2g}, {images_per_second:.2g} images/s{validation}"
 
     def _say(self, text: str) -> None:
         if self.writes:
