@@ -9,8 +9,10 @@ from pathlib import Path
 
 import h5py
 import pytest
+import yaml
 
-from tests.project import SMALL, Project, stages_run
+from laanet_core.media.shards import Shard, crop_members, read_rgb
+from tests.project import ROOT, SMALL, Project, stages_run
 
 STEPS = ["frames", "crops", "landmarks", "quality"]
 
@@ -220,6 +222,26 @@ def test_training_on_a_set_with_no_train_videos_is_one_sentence(project: Project
     assert len(sentences) == 1, output
     assert "mine" in sentences[0]
     assert "train" in sentences[0]
+
+
+def test_crops_of_another_size_are_not_taken_from_the_run_cache(project: Project) -> None:
+    project.set({"crops.size": 96})
+    assert "crops@demo" in stages_run(project.dvc("repro", "crops@demo"))
+    shapes = set()
+    for path in (project.root / "data/crops/demo").rglob("*.tar"):
+        with Shard(path) as shard:
+            shapes |= {read_rgb(shard, name).shape for name, _, _ in crop_members(shard)}
+    assert shapes == {(96, 96, 3)}
+
+
+def test_no_parameter_can_be_lost_in_the_run_cache() -> None:
+    params, pipeline = (yaml.safe_load((ROOT / name).read_text()) for name in ("params.yaml", "dvc.yaml"))
+    stages = [stage.get("do", stage) for stage in pipeline["stages"].values()]
+    tracked = {name for stage in stages for name in stage.get("params", []) if "$" not in name}
+    sections = [params[name] for name in tracked if isinstance(params.get(name), dict)]
+    assert sections
+    assert not [section for section in sections if {"size", "nfiles"} & section.keys()], "DVC leaves these keys out of its hash"
+    assert {f"crops.{name}" for name in params["crops"]} <= tracked
 
 
 def test_a_grid_of_table_3_is_queued_and_run(project: Project) -> None:
