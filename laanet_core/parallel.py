@@ -21,10 +21,13 @@ _PR_SET_PDEATHSIG = 1
 def worker_count() -> int:
     """LAANET_WORKERS, or the number of CPUs this process may use."""
     text = os.environ.get("LAANET_WORKERS", "")
-    if not text:
-        return len(os.sched_getaffinity(0))
+    return whole_number("LAANET_WORKERS", text) if text else len(os.sched_getaffinity(0))
+
+
+def whole_number(variable: str, text: str, example: str = "") -> int:
+    """The value of an environment variable that counts something; raises LaanetError unless it is a whole number of at least 1."""
     if not text.isdigit() or int(text) < 1:
-        raise LaanetError(f"LAANET_WORKERS is {text!r}; give a whole number of at least 1.")
+        raise LaanetError(f"{variable} is {text!r}; give a whole number of at least 1{example}.")
     return int(text)
 
 

@@ -53,7 +53,7 @@ def main(params: Params) -> None:
 def start_processes() -> None:
     """Become torchrun with LAANET_PROCESSES processes of this stage, where several are asked for."""
     count = process_count()
-    if count > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
+    if count > 1 and not torch.distributed.is_torchelastic_launched():
         launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
         os.execv(sys.executable, [*launcher, "-m", "stages.train"])  # noqa: S606 - no shell is wanted
 

@@ -30,6 +30,7 @@ class _Present(nn.Module):
         self.model = model
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) -> the tensors of `Output` that there are, in its order."""
         return list(present(self.model(images)).values())
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from laanet_core.model.checkpoint import write_atomically
 from laanet_core.training.log import LogRow
 
 TRAINING = ("loss", "loss_class", "loss_heatmap", "loss_consistency", "learning_rate")
@@ -22,7 +22,4 @@ def write_curves(folder: Path, points: Sequence[Sequence[float]], rows: Sequence
 
 def _write(path: Path, name: str, values: Iterable[tuple[int, float]]) -> None:
     """One curve, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join([f"step\t{name}\n", *(f"{step}\t{value!r}\n" for step, value in values)]))
-    os.replace(temporary, path)
+    write_atomically(path, "".join([f"step\t{name}\n", *(f"{step}\t{value!r}\n" for step, value in values)]).encode())

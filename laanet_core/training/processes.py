@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from laanet_core.errors import LaanetError
+from laanet_core.parallel import whole_number
 
 T = TypeVar("T")
 
@@ -36,10 +36,7 @@ def open_fabric() -> Any:
 
 def process_count() -> int:
     """LAANET_PROCESSES, the processes that the train stage starts (one a GPU), or 1."""
-    text = os.environ.get("LAANET_PROCESSES", "1")
-    if not text.isdigit() or int(text) < 1:
-        raise LaanetError(f"LAANET_PROCESSES is {text!r}; give a whole number of at least 1, such as the number of GPUs.")
-    return int(text)
+    return whole_number("LAANET_PROCESSES", os.environ.get("LAANET_PROCESSES", "1"), ", such as the number of GPUs")
 
 
 def mean_over_processes(values: Tensor) -> Tensor:
@@ -64,10 +61,12 @@ class _Mean(torch.autograd.Function):
 
     @staticmethod
     def forward(_context: Any, values: Tensor) -> Tensor:
+        """Any shape, the same on every process."""
         return _mean(values)
 
     @staticmethod
     def backward(_context: Any, gradient: Tensor) -> Tensor:
+        """The mean of the processes' gradients."""
         return _mean(gradient)
 
 
