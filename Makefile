@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test lint bench-train preset-demo preset-paper lock
+.PHONY: demo test lint figures bench-synthesis bench-train preset-demo preset-paper lock
 
 demo: .venv/installed  ## Build the embedded demo from raw video to reports/index.html
 	dvc repro
@@ -19,6 +19,13 @@ lint: .venv/installed  ## ruff and mypy
 	ruff check .
 	ruff format --check .
 	mypy
+
+figures: .venv/installed  ## Pseudo-fakes and targets of the training set: reports/pseudo_fakes.png, and the report
+	dvc repro --single-item report
+	@echo "Look at reports/pseudo_fakes.png"
+
+bench-synthesis: .venv/installed  ## Milliseconds a pseudo-fake with its targets, beside a plain way
+	python -m benchmarks.synthesis
 
 bench-train: .venv/installed  ## Images/s and peak memory of a training step, beside plain ones
 	python -m benchmarks.train

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from laanet_core.errors import LaanetError
 
@@ -16,6 +16,23 @@ Split = Literal["train", "val", "test"]
 DetectorName = Literal["retinaface_mobilenet", "retinaface_resnet50"]
 Head = Literal["heatmap", "consistency"]
 Recipe = Literal["paper", "official"]
+Hull = Literal["full", "extended", "components", "face"]
+_Number = TypeVar("_Number", int, float)
+
+
+def _ascending(bounds: list[_Number]) -> list[_Number]:
+    """A range (low, high) as it is; refuses one that is upside down."""
+    if bounds[0] > bounds[1]:
+        raise ValueError(f"a range is given as [low, high], found {bounds}")
+    return bounds
+
+
+_ARange = (Field(min_length=2, max_length=2), AfterValidator(_ascending))
+Scales = Annotated[list[Annotated[float, Field(gt=0, le=10)]], *_ARange]
+Fractions = Annotated[list[Annotated[float, Field(gt=0, le=1)]], *_ARange]
+Deviations = Annotated[list[Annotated[float, Field(gt=0, le=100)]], *_ARange]
+Kernels = Annotated[list[Annotated[int, Field(ge=1, le=99)]], *_ARange]
+Qualities = Annotated[list[Annotated[int, Field(ge=1, le=100)]], *_ARange]
 
 
 class Section(BaseModel):
@@ -155,28 +172,99 @@ class TrainParams(Section):
     log_every: int = Field(ge=1)
 
 
-class SynthesisParams(Section):
-    """Self-blended images (reference_facts, section 5); every range is drawn from uniformly.
+class SbiParams(Section):
+    """Self-blended images (reference_facts, section 5). Ranges are drawn from evenly; +-x is a range from -x to x.
 
-    mask_precision: `uint8` keeps the softened area near .99 of the hull, `float` shrinks it to .76 to .89, the more the smaller the hull.
+    change_source: probability that the colours of the source are changed, and not those of the target;
+    rgb_shift: +- grey levels a channel, with rgb_shift_probability; hue: +- 8-bit steps of two degrees;
+    saturation, brightness, contrast: +- parts;
+    pixelate_probability: of a coarser image, else a sharper one; pixelate: factors, one of which makes the blocks; sharpen: amount;
+    shift_x, shift_y: +- parts of the crop's sides that source and mask are moved by; scale: their scale, from this to 1 over it;
+    mask_scale: resolution at which the mask is softened, over the crop's; mask_kernel: odd pixels of its first blur;
+    mask_precision: `uint8` keeps the softened area near .99 of the hull, `float` shrinks it to .76 to .89, the more the smaller the hull;
+    blend_ratios: one of them scales the mask.
     """
 
-    method: Literal["sbi"]
-    mask_precision: Literal["uint8", "float"]
-    blend_ratios: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
+    change_source: Probability = 0.5
+    rgb_shift: float = Field(default=20, ge=0, le=255)
+    rgb_shift_probability: Probability = 0.3
+    hue: float = Field(default=0.3, ge=0, le=90)
+    saturation: Probability = 0.3
+    brightness: Probability = 0.1
+    contrast: Probability = 0.1
+    pixelate_probability: Probability = 0.5
+    pixelate: list[Annotated[float, Field(ge=1, le=64)]] = Field(default=[2, 4], min_length=1)
+    sharpen: Scales = [0.2, 0.5]
+    shift_x: float = Field(default=0.03, ge=0, le=0.5)
+    shift_y: float = Field(default=0.015, ge=0, le=0.5)
+    scale: float = Field(default=0.95, gt=0.1, le=1)
+    mask_scale: Scales = [0.8, 1.25]
+    mask_kernel: Kernels = [5, 25]
+    mask_precision: Literal["uint8", "float"] = "uint8"
+    blend_ratios: list[Annotated[float, Field(gt=0, le=1)]] = Field(default=[0.25, 0.5, 0.75, 1.0, 1.0, 1.0], min_length=1)
+
+
+class BiParams(Section):
+    """Blended images of two people (reference_facts, section 5). Ranges are drawn from evenly.
+
+    neighbours: at most so many faces of other people, those with the nearest landmarks, from which the foreground is drawn;
+    mean_colour: probability that the foreground takes over the background's mean colour alone, and not its mean and deviation in Lab;
+    warp: deviation, in parts of the crop's side, by which the corners of a grid of warp_cells a side are moved, and the mask between them
+    by an affine map a triangle; erode: probability that the mask is eroded and not dilated; edge_kernel: odd pixels of that.
+    """
+
+    neighbours: int = Field(default=30, ge=1, le=1000)
+    mean_colour: Probability = 0.5
+    warp: float = Field(default=0.015, ge=0, le=0.2)
+    warp_cells: int = Field(default=4, ge=1, le=32)
+    erode: Probability = 0.5
+    edge_kernel: Kernels = [1, 21]
+
+
+class SynthesisParams(Section):
+    """Pseudo-fakes, with the published values as defaults. Pixels are those of a 384 px crop and scale with it.
+
+    method: `sbi`, self-blended images, or `bi`, blended images of two people; hulls: variants of the landmarks' hull, one of which is
+    drawn; elastic_alpha, elastic_sigma: pixels of the mask's elastic deformation; feather_kernel, feather_sigma: odd kernel and deviation
+    in pixels of the blur that softens it.
+    """
+
+    method: Literal["sbi", "bi"] = "sbi"
+    hulls: list[Hull] = Field(default=["full", "extended", "components", "face"], min_length=1)
+    elastic_alpha: float = Field(default=50, ge=0, le=1000)
+    elastic_sigma: float = Field(default=7, gt=0, le=100)
+    feather_kernel: Kernels = [5, 25]
+    feather_sigma: Deviations = [5, 45]
+    sbi: SbiParams = SbiParams()
+    bi: BiParams = BiParams()
 
 
 class AugmentParams(Section):
-    """Probability of each augmentation, applied alike to a real image and its fake (paper, sec. 4.1)."""
+    """Augmentations of a real image and its fake alike (paper, sec. 4.1). The paper names them; their values are this project's.
 
-    flip: Probability
-    crop: Probability
-    scale: Probability
-    erase: Probability
-    colour: Probability
-    noise: Probability
-    blur: Probability
-    jpeg: Probability
+    flip, crop, scale, erase, colour, noise, blur, jpeg: probability of each. crop_side: side of the part that is shown, over the image's;
+    scale_by: zoom about the centre; erase_side: sides of the erased rectangle, over the image's; contrast, brightness, saturation: +-
+    parts; hue: +- radians; noise_deviation: grey levels; blur_sigma: pixels; jpeg_quality: of libjpeg's scale.
+    """
+
+    flip: Probability = 0.5
+    crop: Probability = 0.5
+    crop_side: Fractions = [0.8, 1.0]
+    scale: Probability = 0.5
+    scale_by: Scales = [0.9, 1.1]
+    erase: Probability = 0.2
+    erase_side: Fractions = [0.1, 0.3]
+    colour: Probability = 0.3
+    contrast: Probability = 0.2
+    brightness: Probability = 0.1
+    saturation: Probability = 0.2
+    hue: float = Field(default=0.1, ge=0, le=3.2)
+    noise: Probability = 0.3
+    noise_deviation: Deviations = [1, 12]
+    blur: Probability = 0.2
+    blur_sigma: Deviations = [0.4, 1.6]
+    jpeg: Probability = 0.5
+    jpeg_quality: Qualities = [40, 95]
 
 
 class EvaluateParams(Section):

@@ -42,6 +42,11 @@ def brief(rows: dict[str, IndexRow]) -> dict[str, tuple[int, str, str, str]]:
     return {name: (row.label, row.method, row.split, row.source_id) for name, row in rows.items()}
 
 
+def persons(rows: dict[str, IndexRow]) -> dict[str, str]:
+    """Person of every row that is told one, not left as its own."""
+    return {name: row.person for name, row in rows.items() if row.person != row.video_id}
+
+
 def test_a_folder_of_real_and_fake_pairs_videos_by_name(root: Path) -> None:
     plant(
         root,
@@ -87,6 +92,41 @@ def test_a_table_gives_labels_methods_splits_and_sources(root: Path) -> None:
     rows = build(root, "mine")
     assert brief(rows) == {"v/a": (0, "real", "train", ""), "v/b": (1, "swap", "train", "v/a"), "v/gone": (0, "real", "test", "")}
     assert (rows["v/gone"].size_bytes, rows["v/gone"].digest) == (0, "")
+
+
+def test_a_table_may_tell_who_is_seen(root: Path) -> None:
+    (root / "index.csv").write_text("path,label,person\na.mp4,0,anna\nb.mp4,0,anna\nc.mp4,0,\nd.mp4,1,\n")
+    rows = build(root, "mine")
+    assert {name: row.person for name, row in rows.items()} == {"a": "anna", "b": "anna", "c": "c", "d": "d"}
+
+
+def test_a_video_whose_person_nobody_tells_is_its_own(root: Path) -> None:
+    plant(root / "two", "real/a.mp4", "real/deep/a.mp4", "fake/a.mp4")
+    plant(root / "pairs", "one/real.mp4", "one/fake.mp4", "two/real.mp4")
+    (root / "ffpp").mkdir()
+    plant_ffpp(root / "ffpp")
+    (root / "table").mkdir()
+    (root / "table/index.csv").write_text("path,label\na.mp4,0\nb.mp4,1\n")
+    (root / "dfdc").mkdir()
+    (root / "dfdc/metadata.json").write_text(json.dumps({"f.mp4": {"label": "FAKE", "original": "r.mp4"}, "r.mp4": {"label": "REAL"}}))
+    for folder in root.iterdir():
+        rows = build(folder, folder.name)
+        assert len(rows) > 1
+        assert all(row.person == name for name, row in rows.items())
+
+
+def test_the_demo_tells_who_is_seen(root: Path) -> None:
+    lines = ["train/real/a.mp4,0,woman", "train/real/b.mp4,0,woman", "test/real/clouds.mp4,0,", "test/fake/x.mp4,1,"]
+    (root / "demo.csv").write_text("\n".join(["path,label,person", *lines]) + "\n")
+    rows = build(root, "demo")
+    assert persons(rows) == {"train/real/a": "woman", "train/real/b": "woman"}
+    assert rows["test/real/clouds"].person == "test/real/clouds"
+
+
+def test_an_index_of_before_persons_is_one_sentence(root: Path) -> None:
+    (root / "i.csv").write_text("video_id,path,label,method,compression,split,source_id,size_bytes,digest\na,a.mp4,0,real,,test,,1,0\n")
+    with pytest.raises(LaanetError, match=r"i\.csv: has no column 'person' .*; rebuild it with 'dvc repro'\.$"):
+        read_index(root / "i.csv")
 
 
 @pytest.mark.parametrize(
@@ -231,6 +271,17 @@ def test_dfd_pairs_by_actor_and_scene(root: Path) -> None:
     assert source_name("28_27__secret_conversation__X1") == "28__secret_conversation"
 
 
+def test_dfd_videos_of_one_actor_are_of_one_person(root: Path) -> None:
+    scenes = ("01__hugging_happy", "01__walking_down_hall", "02__hugging_happy")
+    plant(root, *(f"original_sequences/actors/c23/videos/{scene}.mp4" for scene in scenes))
+    plant(root, "manipulated_sequences/DeepFakeDetection/c23/videos/01_02__hugging_happy__ABCDEF.mp4")
+    assert persons(build(root, "dfd")) == {
+        "actors/01__hugging_happy": "actors/01",
+        "actors/01__walking_down_hall": "actors/01",
+        "actors/02__hugging_happy": "actors/02",
+    }
+
+
 def test_cdf2_takes_the_listed_videos_and_the_sources_of_their_fakes(root: Path) -> None:
     plant(root, "Celeb-real/id0_0000.mp4", "Celeb-real/id5_0001.mp4", "Celeb-real/id9_0009.mp4", "YouTube-real/00001.mp4")
     plant(root, "Celeb-synthesis/id0_id1_0000.mp4", "Celeb-synthesis/id5_id1_0001.mp4")
@@ -251,6 +302,20 @@ def test_cdf2_takes_the_listed_videos_and_the_sources_of_their_fakes(root: Path)
     (root / "List_of_testing_videos.txt").write_text("label path\n")
     with pytest.raises(LaanetError, match="line 1: found 'label path'"):
         build(root, "cdf2")
+
+
+def test_cdf2_videos_of_one_celebrity_are_of_one_person(root: Path) -> None:
+    plant(root, "Celeb-real/id0_0000.mp4", "Celeb-real/id0_0001.mp4", "Celeb-real/id16_0000.mp4")
+    listed = ["Celeb-real/id0_0000.mp4", "Celeb-real/id16_0000.mp4", "YouTube-real/00001.mp4", "Celeb-synthesis/id0_id16_0001.mp4"]
+    lines = [f"{int('real' in path)} {path}\n" for path in listed]
+    (root / "List_of_testing_videos.txt").write_text("".join(lines))
+    rows = build(root, "cdf2")
+    assert persons(rows) == {
+        "Celeb-real/id0_0000": "Celeb-real/id0",
+        "Celeb-real/id0_0001": "Celeb-real/id0",
+        "Celeb-real/id16_0000": "Celeb-real/id16",
+    }
+    assert rows["YouTube-real/00001"].person == "YouTube-real/00001"
 
 
 def test_dfdc_reads_test_labels_and_train_parts(root: Path) -> None:
@@ -284,3 +349,17 @@ def test_dfdcp_reads_its_table(root: Path) -> None:
     (root / "dataset.json").write_text("[]")
     with pytest.raises(LaanetError, match="does not map file names to records"):
         build(root, "dfdcp")
+
+
+def test_dfdcp_real_videos_of_one_actor_are_of_one_person(root: Path) -> None:
+    records = {
+        "original_videos/1/a.mp4": {"label": "real", "set": "train", "target_id": 1},
+        "original_videos/1/b.mp4": {"label": "real", "set": "train", "target_id": "1"},
+        "original_videos/0/c.mp4": {"label": "real", "set": "train", "target_id": 0},
+        "original_videos/d.mp4": {"label": "real", "set": "train", "target_id": None},
+        "method_A/1/e.mp4": {"label": "fake", "set": "train", "target_id": 1},
+    }
+    (root / "dataset.json").write_text(json.dumps(records))
+    rows = build(root, "dfdcp")
+    assert persons(rows) == {"original_videos/1/a": "1", "original_videos/1/b": "1", "original_videos/0/c": "0"}
+    assert rows["original_videos/d"].person == "original_videos/d"

@@ -112,6 +112,7 @@ def test_a_short_demo_is_whole_and_its_fakes_stay_aligned(assets: Path, asset_wo
     with (tmp_path / "demo/demo.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(CLIPS) + len(FAKES)
+    assert {row["path"]: row["person"] for row in rows if row["person"]} == {clip.path: clip.person for clip in CLIPS if clip.person}
     for row in (row for row in rows if row["label"] == "1"):
         fake, real = (_decode(tmp_path / "demo" / row[column]) for column in ("path", "source"))
         assert fake.shape == real.shape

@@ -59,7 +59,7 @@ class DataSet:
         self.quality: list[dict[str, object]] = []
 
     def add(self, name: str, label: int, seed: int, split: str = "test", mask_ssim: float | None = None, status: str = "ok") -> None:
-        self.rows.append(IndexRow(name, f"{name}.mp4", label, "swap" if label else "real", "", split, "", 1, "0"))
+        self.rows.append(IndexRow(name, f"{name}.mp4", label, "swap" if label else "real", "", split, "", name, 1, "0"))
         digest = ""
         if status == "ok":
             path = self.files.crops / f"{name}.tar"

@@ -21,7 +21,7 @@ PARAMS = FramesParams(count={"train": 8, "val": 4, "test": 4}, minimum=2)
 
 def row(root: Path, video_id: str, split: str = "test", source: str = "") -> IndexRow:
     path = root / f"{video_id}.mp4"
-    return IndexRow(video_id, path.name, int(bool(source)), "x", "", split, source, path.stat().st_size, file_digest(path))
+    return IndexRow(video_id, path.name, int(bool(source)), "x", "", split, source, video_id, path.stat().st_size, file_digest(path))
 
 
 def run(rows: list[IndexRow], root: Path, out: Path, work: Path, workers: int = 1) -> tuple[str, dict[str, dict[str, str]]]:

@@ -14,20 +14,19 @@ from torch import Tensor, nn
 from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet
 from laanet_core.params import Params
-from laanet_core.training.data import Batch, Pairs, TrainingBatches, join
 from laanet_core.training.learner import Learner, NotFinite, batch_losses, set_train_mode, to_device
 from laanet_core.training.optim import learning_rate
+from laanet_core.training.pairs import Batch
 from laanet_core.training.processes import open_fabric
 from laanet_core.training.trainer import start_model
-from tests.training_set import clips_of, params_of
+from tests.training_set import batches_of, params_of
 
 RATE, SEED = 1e-3, 7
 
 
 @pytest.fixture(scope="module")
 def batch(dataset: Path) -> Batch:
-    clips, params = clips_of(dataset), params_of()
-    return join([Pairs(clips, params)[draw] for draw in next(iter(TrainingBatches(clips, params)))])
+    return next(iter(batches_of(dataset, params_of())))
 
 
 def learner_of(params: Params) -> Learner:

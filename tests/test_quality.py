@@ -110,7 +110,7 @@ class Videos:
     ) -> None:
         """A real (r...) or fake (f...) video with one image a frame."""
         fake = name.startswith("f")
-        self.rows.append(IndexRow(name, f"{name}.mp4", int(fake), "swap" if fake else "real", "", "test", source, 1, "0"))
+        self.rows.append(IndexRow(name, f"{name}.mp4", int(fake), "swap" if fake else "real", "", "test", source, name, 1, "0"))
         numbered = list(zip(FRAMES, images, strict=True))
         height, width = images[0].shape[:2]
         facts = {"video_id": name, "status": status, "reason": "" if status == "ok" else f"{name} is {status}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,15 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laanet_core.errors import LaanetError
-from laanet_core.params import Recipe, SynthesisParams
-from laanet_core.synthesis import Blend, self_blend
-from laanet_core.synthesis.blending import alpha_blend, blending_boundary
-from laanet_core.synthesis.colour import colour_matrix, pixelate, recolour, sharpen
-from laanet_core.synthesis.masks import HULLS, Precision, blending_mask, draw_polygons, elastic_mask, hull_polygons, usable
+from laanet_core.params import Hull, Recipe, SynthesisParams
+from laanet_core.synthesis import Blend, encode_targets, opencv, self_blend, tensors
+from laanet_core.synthesis.blending import blending_boundary
+from laanet_core.synthesis.draws import Draws
+from laanet_core.synthesis.hulls import draw_polygons, hull_polygons, usable
+from laanet_core.synthesis.kernels import Kernels
+from laanet_core.synthesis.masks import draw_smoothing, elastic_shifts
+from laanet_core.synthesis.sbi import make_self_blends
 from laanet_core.synthesis.sheet import COLUMNS, contact_sheet
 from tests.drawn_face import face_image, face_landmarks
 
-PARAMS = SynthesisParams(method="sbi", mask_precision="uint8", blend_ratios=[0.25, 0.5, 0.75, 1.0, 1.0, 1.0])
+PARAMS = SynthesisParams()
+CPU = torch.device("cpu")
+HULLS: list[Hull] = ["full", "extended", "components", "face"]
+
+
+def params_with(**changes: Any) -> SynthesisParams:
+    """The published parameters with changes of SBI's own."""
+    return PARAMS.model_copy(update={"sbi": PARAMS.sbi.model_copy(update=changes)})
 
 
 def blend_faces(count: int, size: int = 128, seed: int = 1, params: SynthesisParams = PARAMS) -> Blend:
@@ -52,7 +63,7 @@ def test_ratio_is_what_the_mask_was_scaled_by() -> None:
     assert blend.ratio.dtype == torch.float32
     assert blend.ratio.shape == (24,)
     assert torch.equal(blend.ratio, blend.mask.amax(dim=(1, 2, 3)))
-    whole = blend_faces(24, params=PARAMS.model_copy(update={"blend_ratios": [1.0]}))
+    whole = blend_faces(24, params=params_with(blend_ratios=[1.0]))
     assert torch.equal(whole.mask * blend.ratio[:, None, None, None], blend.mask)
 
 
@@ -114,35 +125,37 @@ def test_inputs_are_left_as_they_were() -> None:
     assert torch.equal(landmarks, before[1])
 
 
-def test_alpha_blend_follows_equation_1() -> None:
-    draws = np.random.default_rng(0)
-    foreground, background = draws.integers(0, 256, (2, 40, 50, 3), np.uint8)
-    mask = np.zeros((40, 50), np.float32)
-    mask[5:30, 10:44] = draws.random((25, 34), np.float32)
-    expected = mask[..., None].astype(float) * foreground + (1 - mask[..., None].astype(float)) * background
-    assert np.abs(alpha_blend(foreground, background, mask) - expected).max() <= 0.51
+def masks_of(
+    hull: Hull, size: int, seeds: range, params: SynthesisParams, kernels: Kernels = opencv
+) -> tuple[np.ndarray[Any, Any], torch.Tensor]:
+    """The silhouette (size, size) of a hull of the drawn face, and soft masks (n, 1, size, size) of it."""
+    draws = Draws(np.array(seeds))
+    silhouette = draw_polygons([hull_polygons(face_landmarks(size).numpy(), hull)], size, size, CPU)
+    shifts = elastic_shifts(draws, size, size, params, CPU)
+    masks = kernels.soften(silhouette.repeat(len(seeds), 1, 1, 1), shifts, draw_smoothing(draws, size, size, params))
+    return silhouette[0, 0].numpy(), masks
 
 
+@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
 @pytest.mark.parametrize(("precision", "low", "high"), [("uint8", 0.98, 1.01), ("float", 0.70, 0.92)])
-def test_softened_area_stays_with_8_bit_masks_and_shrinks_with_float_ones(precision: Precision, low: float, high: float) -> None:
-    polygons = hull_polygons(face_landmarks(384).numpy(), "face")
-    hull = (draw_polygons(polygons, 384, 384) > 0).sum()
-    masks = [blending_mask(polygons, 384, 384, np.random.default_rng(seed), precision) for seed in range(60)]
-    assert low < np.mean([(mask > 0.5).sum() / hull for mask in masks]) < high
-    assert all(mask.min() == 0 and mask.max() == 1 for mask in masks)
+def test_softened_area_stays_with_8_bit_masks_and_shrinks_with_float_ones(
+    precision: str, low: float, high: float, kernels: Kernels
+) -> None:
+    hull, masks = masks_of("face", 384, range(30), params_with(mask_precision=precision), kernels)
+    assert low < float((masks > 0.5).sum()) / hull.sum() / 30 < high
+    assert masks.amin(dim=(1, 2, 3)).tolist() == [0.0] * 30
+    assert masks.amax(dim=(1, 2, 3)).tolist() == [1.0] * 30
 
 
 def test_masks_of_a_small_crop_are_those_of_a_large_one_at_scale() -> None:
-    small, large = (
-        blending_mask(hull_polygons(face_landmarks(size).numpy(), "face"), size, size, np.random.default_rng(4), "uint8")
-        for size in (192, 384)
-    )
-    assert np.abs(cv2.resize(large, (192, 192), interpolation=cv2.INTER_AREA) - small).mean() < 0.01
+    small, large = (masks_of("face", size, range(4), PARAMS)[1] for size in (192, 384))
+    for one, other in zip(small[:, 0].numpy(), large[:, 0].numpy(), strict=True):
+        assert np.abs(cv2.resize(other, (192, 192), interpolation=cv2.INTER_AREA) - one).mean() < 0.01
 
 
 def test_hull_variants_cover_what_their_names_say() -> None:
     landmarks = face_landmarks(384).numpy()
-    areas = {hull: draw_polygons(hull_polygons(landmarks, hull), 384, 384) > 0 for hull in HULLS}
+    areas = {hull: draw_polygons([hull_polygons(landmarks, hull)], 384, 384, CPU)[0, 0].numpy() > 0 for hull in HULLS}
     top = {hull: int(np.flatnonzero(area.any(axis=1))[0]) for hull, area in areas.items()}
     assert top["extended"] < top["face"] - 10, "the extended hull reaches into the forehead"
     assert (areas["face"] <= areas["extended"]).all()
@@ -152,13 +165,24 @@ def test_hull_variants_cover_what_their_names_say() -> None:
         assert cv2.connectedComponents((~area).astype(np.uint8), connectivity=4)[0] == 2, "no hole"
 
 
+@pytest.mark.parametrize("hull", HULLS)
+def test_a_pixel_is_drawn_where_its_centre_lies_in_a_polygon(hull: Hull) -> None:
+    polygons = hull_polygons(face_landmarks(96).numpy() * np.float32(1.2) - np.float32(20), hull)
+    drawn = draw_polygons([polygons, polygons[:1]], 96, 80, CPU)[:, 0].numpy()
+    for count, picture in zip((len(polygons), 1), drawn, strict=True):
+        for row in range(0, 96, 5):
+            for column in range(80):
+                depth = max(cv2.pointPolygonTest(polygon, (float(column), float(row)), True) for polygon in polygons[:count])
+                assert picture[row, column] == (depth >= 0) or abs(depth) < 1e-3
+
+
 def test_elastic_deformation_moves_the_contour_by_about_a_pixel_and_nothing_far() -> None:
-    ramp = np.tile(np.linspace(0, 255, 384).astype(np.uint8), (384, 1))
-    shifts = [(elastic_mask(ramp, (384, 384), np.random.default_rng(seed)).astype(float) - ramp) * 384 / 255 for seed in range(8)]
-    inner = np.concatenate([shift[20:-20, 20:-20].ravel() for shift in shifts])
-    # alpha sqrt(1/3) / (2 sigma sqrt(pi)) = 1.16 px for white noise under a Gaussian, and the rounding of the ramp's levels
-    assert 0.9 < inner.std() < 1.5
-    assert np.abs(inner).max() < 9
+    shifts = elastic_shifts(Draws(np.arange(16)), 384, 384, PARAMS, CPU)
+    # alpha sqrt(1/3) / (2 sigma sqrt(pi)) = 1.16 px for white noise under a Gaussian
+    assert 1.0 < float(shifts.std()) < 1.35
+    assert float(shifts.abs().max()) < 9
+    assert float(shifts.mean().abs()) < 0.05
+    assert torch.allclose(elastic_shifts(Draws(np.arange(16)), 192, 192, PARAMS, CPU), shifts / 2)
 
 
 def landmarks_with(change: str) -> torch.Tensor:
@@ -200,16 +224,16 @@ def test_bad_landmarks_give_the_image_twice_an_empty_mask_and_not_ok(change: str
 @settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**31), spread=st.floats(0, 150), x=st.floats(-50, 200), y=st.floats(-50, 200),
-    precision=st.sampled_from(["uint8", "float"]), size=st.sampled_from([(64, 64), (97, 131), (160, 160)]),
+    precision=st.sampled_from(["uint8", "float"]), kernels=st.sampled_from([opencv, tensors]),
+    size=st.sampled_from([(64, 64), (97, 131), (160, 160)]),
 )  # fmt: skip
 def test_any_landmarks_give_a_blend_or_a_refusal(
-    seed: int, spread: float, x: float, y: float, precision: Precision, size: tuple[int, int]
+    seed: int, spread: float, x: float, y: float, precision: str, kernels: Kernels, size: tuple[int, int]
 ) -> None:
     draws = np.random.default_rng(seed)
-    landmarks = torch.from_numpy(draws.uniform(-1, 1, (1, 68, 2)) * spread + (x, y))
+    landmarks = (draws.uniform(-1, 1, (1, 68, 2)) * spread + (x, y)).astype(np.float32)
     image = torch.from_numpy(draws.integers(0, 256, (1, 3, *size), np.uint8))
-    params = PARAMS.model_copy(update={"mask_precision": precision})
-    blend = self_blend(image, landmarks, torch.Generator().manual_seed(seed), params)
+    blend = make_self_blends(image, landmarks, Draws(np.array([seed])), params_with(mask_precision=precision), kernels)
     assert 0 <= blend.mask.min() <= blend.mask.max() <= 1
     outside = (blend.mask == 0).expand_as(image)
     assert torch.equal(blend.fake[outside], blend.real[outside])
@@ -239,62 +263,19 @@ def test_wrong_shapes_are_one_clear_sentence(images: torch.Tensor, landmarks: to
         self_blend(images, landmarks, torch.Generator())
 
 
-def test_colour_matrix_does_each_change_alone() -> None:
-    colours = np.array([[[200, 100, 50], [90, 90, 90]]], np.uint8)
-    assert np.array_equal(recolour(colours, colour_matrix(0, 0, 0, 0)), colours)
-    assert np.array_equal(recolour(colours, colour_matrix(0, 0.1, 0, 0)), np.rint(colours + 25.5))
-    assert np.array_equal(recolour(colours, colour_matrix(0.1, 0, 0, 0)), np.rint(colours * 1.1))
-    grey = 0.299 * 200 + 0.587 * 100 + 0.114 * 50
-    assert np.abs(recolour(colours, colour_matrix(0, 0, -1, 0))[0, 0] - grey).max() <= 1
-    turned = recolour(colours, colour_matrix(0, 0, 0.3, 0.2))
-    assert np.abs(turned[0, 1].astype(int) - 90).max() <= 1, "grey stays grey"
-
-
-@pytest.mark.parametrize("factor", [2, 4])
-def test_pixelate_shows_each_block_in_the_colour_of_its_central_pixel(factor: int) -> None:
-    image = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
-    coarse = pixelate(image, factor)
-    for row in range(8):
-        for column in range(12):
-            centre = [at // factor * factor + factor // 2 for at in (row, column)]
-            assert np.array_equal(coarse[row, column], image[centre[0], centre[1]])
-
-
-@pytest.mark.parametrize("factor", [1.25, 5 / 3, 2, 4])
-@pytest.mark.parametrize("length", [3, 9, 15, 160])
-def test_pixelate_makes_blocks_of_any_factor_and_shifts_nothing_by_more_than_half_a_block(factor: float, length: int) -> None:
-    places = np.arange(length, dtype=np.uint8)
-    image = np.broadcast_to(places[:, None, None], (length, 4, 3))
-    coarse = pixelate(image, factor)[:, 0, 0].astype(int)
-    assert len(set(coarse.tolist())) == round(length / factor)
-    assert np.abs(coarse - places).max() <= length / round(length / factor) / 2 + 0.5
-
-
-def test_pixelate_by_less_than_a_pixel_changes_nothing() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (9, 15, 3), np.uint8)
-    assert np.array_equal(pixelate(image, 0.8), image)
-
-
-def test_sharpen_keeps_brightness_and_raises_contrast_at_edges() -> None:
-    flat = np.full((16, 16, 3), 77, np.uint8)
-    assert np.array_equal(sharpen(flat, 0.5), flat)
-    edge = flat.copy()
-    edge[:, 8:] = 177
-    dark, bright = sharpen(edge, 0.5)[8, 7:9, 0]
-    assert dark < 77
-    assert bright > 177
-
-
 @pytest.mark.parametrize("recipe", ["paper", "official"])
-def test_contact_sheet_shows_seven_columns_and_is_the_same_again(recipe: Recipe) -> None:
+def test_contact_sheet_shows_seven_columns_and_an_empty_row_for_a_refusal(recipe: Recipe) -> None:
     images = torch.stack([face_image(128, item) for item in range(3)])
     landmarks = face_landmarks(128).repeat(3, 1, 1)
     landmarks[2] = torch.nan
-    sheet = contact_sheet(images, landmarks, 1, 60, PARAMS, 0.7, recipe)
+    blend = self_blend(images, landmarks, torch.Generator().manual_seed(1))
+    sheet = contact_sheet(blend, encode_targets(blend.mask, 32, recipe, ratio=blend.ratio), 60)
     assert sheet.dtype == np.uint8
-    assert sheet.shape[1] == len(COLUMNS) * 64
-    assert sheet.shape[0] == 24 + 3 * 64
-    assert np.array_equal(sheet, contact_sheet(images, landmarks, 1, 60, PARAMS, 0.7, recipe))
+    assert sheet.shape == (24 + 3 * 64, len(COLUMNS) * 64, 3)
+    tiles = sheet[24:].reshape(3, 64, len(COLUMNS), 64, 3)[:, :60, :, :60].transpose(0, 2, 1, 3, 4)
+    assert np.array_equal(tiles[2, 0], tiles[2, 1]), "fake is real"
+    assert not tiles[2, [2, 3, 5]].any()
+    assert all(tile.any() for row in tiles[:2] for tile in row)
 
 
 def test_real_portraits_blend_with_subtle_seams(shared: Path) -> None:

@@ -26,7 +26,7 @@ def test_a_missing_file_and_a_missing_column_are_named(tmp_path: Path) -> None:
 
 
 def row(video_id: str, path: str) -> IndexRow:
-    return IndexRow(video_id, path, 0, "real", "", "test", "", 10, "00")
+    return IndexRow(video_id, path, 0, "real", "", "test", "", video_id, 10, "00")
 
 
 def test_an_index_is_sorted_and_comes_back_as_written(tmp_path: Path) -> None:
@@ -42,6 +42,6 @@ def test_two_files_with_one_video_id_are_refused(tmp_path: Path) -> None:
 
 def test_a_malformed_index_is_one_sentence(tmp_path: Path) -> None:
     header = ",".join(COLUMNS)
-    (tmp_path / "i.csv").write_text(f"{header}\na,a.mp4,maybe,real,,test,,1,0\n")
+    (tmp_path / "i.csv").write_text(f"{header}\na,a.mp4,maybe,real,,test,,a,1,0\n")
     with pytest.raises(LaanetError, match="malformed index"):
         read_index(tmp_path / "i.csv")

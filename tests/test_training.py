@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
-from collections.abc import Callable
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -16,12 +22,16 @@ from safetensors import safe_open
 from laanet_core.errors import LaanetError
 from laanet_core.model import load_model
 from laanet_core.params import Params
+from laanet_core.synthesis.draws import Draws
+from laanet_core.training.crops import collate, make_loader
 from laanet_core.training.curves import write_curves
-from laanet_core.training.data import VALIDATION, Clip, Pairs, TrainingBatches, draw_epoch, make_loader, read_clips, validation_batches
+from laanet_core.training.data import VALIDATION, TrainingBatches, draw_epoch, read_clips, validation_batches
 from laanet_core.training.log import LogRow, better
+from laanet_core.training.pairs import Batch, PairBatches, make_fakes, make_pairs
+from laanet_core.training.prefetch import DEPTH, ahead
 from laanet_core.training.processes import open_fabric
 from laanet_core.training.validation import validate
-from tests.training_set import SIZE, bytes_of, clips_of, params_of, run_training
+from tests.training_set import SIZE, batches_of, bytes_of, clips_of, crops_of, params_of, run_training
 
 # --- the whole
 
@@ -47,7 +57,8 @@ def test_log_and_metrics_tell_what_the_checkpoint_does(dataset: Path, finished: 
     assert metrics["val_auc"] == max(float(row["val_auc"]) for row in rows)
     params, clips = params_of(), clips_of(dataset, "val")
     model = load_model(finished / "out/model.safetensors").to(memory_format=torch.channels_last)
-    loss, auc = validate(model, make_loader(Pairs(clips, params), validation_batches(clips, params), 0), params, open_fabric())
+    samples = make_loader(crops_of(clips, params), validation_batches(clips, params), 0)
+    loss, auc = validate(model, PairBatches(samples, params, torch.device("cpu"), augmented=False), params, open_fabric())
     assert (repr(loss), repr(auc)) == (best["val_loss"], best["val_auc"])
     assert (metrics["val_loss"], metrics["train_loss"]) == (loss, float(best["loss"]))
 
@@ -149,17 +160,38 @@ def test_a_resumed_plan_is_the_rest_of_the_whole_plan(dataset: Path) -> None:
     assert list(batches) == whole[8:]
 
 
-def test_batches_do_not_depend_on_the_number_of_workers(dataset: Path) -> None:
-    clips, params = clips_of(dataset), params_of()
-    draws = list(TrainingBatches(clips, params))[:3]
-    for here, there in zip(make_loader(Pairs(clips, params), draws, 0), make_loader(Pairs(clips, params), draws, 2), strict=True):
+@pytest.mark.parametrize("method", ["sbi", "bi"])
+def test_batches_do_not_depend_on_the_number_of_workers(dataset: Path, method: str) -> None:
+    params = params_with(method)
+    for here, there in zip(islice(batches_of(dataset, params), 3), islice(batches_of(dataset, params, workers=2), 3), strict=True):
+        assert here.items == there.items
         assert torch.equal(here.images, there.images)
         assert all(torch.equal(mine, theirs) for mine, theirs in zip(here.truth, there.truth, strict=True))
 
 
+@pytest.mark.parametrize("method", ["sbi", "bi"])
+def test_a_pair_does_not_depend_on_the_batch_that_it_is_made_in(dataset: Path, method: str) -> None:
+    clips, params = clips_of(dataset), params_with(method)
+    draws, crops = draw_epoch(clips, 0, 4, params.seed), crops_of(clips, params)
+    together = make_pairs(collate([crops[draw] for draw in draws]), params, augmented=True)
+    for number, draw in enumerate(draws):
+        alone = make_pairs(collate([crops[draw]]), params, augmented=True)
+        at = [number, number + len(draws)]
+        assert torch.equal(alone.images, together.images[at])
+        assert torch.allclose(alone.truth.heatmap, together.truth.heatmap[at], atol=1e-6)
+        assert torch.equal(alone.truth.consistency, together.truth.consistency[at])
+        assert torch.equal(alone.truth.anchor, together.truth.anchor[at])
+
+
+def params_with(method: str) -> Params:
+    """Parameters with a method of synthesis."""
+    values = params_of().model_dump()
+    values["synthesis"]["method"] = method
+    return Params.model_validate(values)
+
+
 def test_a_batch_is_half_real_half_fakes_of_the_same_crops(dataset: Path) -> None:
-    clips, params = clips_of(dataset), params_of()
-    images, truth, items = next(iter(make_loader(Pairs(clips, params), validation_batches(clips, params), 0)))
+    images, truth, items = validation_batch(dataset, params_of())
     assert images.shape == (4, 3, SIZE, SIZE)
     assert images.dtype == torch.uint8
     assert items[:2] == items[2:]
@@ -172,40 +204,130 @@ def test_a_batch_is_half_real_half_fakes_of_the_same_crops(dataset: Path) -> Non
     assert bool((difference[..., :4, :4] == 0).all()), "a fake is its own crop outside the face"
 
 
+def validation_batch(dataset: Path, params: Params) -> Batch:
+    """The first validation batch of the train clips."""
+    clips = clips_of(dataset)
+    samples = make_loader(crops_of(clips, params), validation_batches(clips, params), 0)
+    return next(iter(PairBatches(samples, params, torch.device("cpu"), augmented=False)))
+
+
+def test_a_blended_image_has_the_background_of_its_crop_and_a_face_of_another_person(dataset: Path) -> None:
+    images, truth, items = validation_batch(dataset, params_with("bi"))
+    assert truth.label.tolist() == [0, 0, 1, 1]
+    for real, fake in zip(items[:2], items[2:], strict=True):
+        background, foreground = fake.split(" + ")
+        assert background == real
+        assert foreground.split(":")[0] != real.split(":")[0], "these videos are of three people"
+    assert torch.equal(images[:2, :, :4, :4], images[2:, :, :4, :4])
+
+
+def test_partners_are_drawn_anew_each_epoch_and_never_of_the_same_person(dataset: Path) -> None:
+    clips, params = clips_of(dataset), params_with("bi")
+    clips[2] = dataclasses.replace(clips[2], person=clips[0].person)
+    crops = crops_of(clips, params)
+    assert crops.partners is not None
+    drawn = [(draw, crops[draw][2]) for epoch in range(4) for draw in draw_epoch(clips, epoch, 6, params.seed)]
+    person_of = {str(clip.shard): clip.person for clip in clips}
+    for draw, partner in drawn:
+        assert partner is not None
+        assert person_of[partner.item.split(":")[0]] != clips[draw.clip].person
+    partners = [{partner.item for draw, partner in drawn if partner and draw.clip == 0 and draw.epoch == epoch} for epoch in range(4)]
+    assert len(set(map(frozenset, partners))) > 1
+
+
+def test_blending_two_people_needs_two(dataset: Path) -> None:
+    with pytest.raises(LaanetError, match="two people"):
+        crops_of(clips_of(dataset)[:1], params_with("bi"))
+
+
 def test_the_anchor_of_a_fake_is_a_vulnerable_point(dataset: Path) -> None:
-    clips, params = clips_of(dataset), params_of()
-    for batch in make_loader(Pairs(clips, params), list(TrainingBatches(clips, params))[:6], 0):
+    for batch in islice(batches_of(dataset, params_of()), 6):
         fakes = batch.truth.label == 1
         images = torch.arange(len(batch.images))
         at_anchor = batch.truth.heatmap[images, 0, batch.truth.anchor[:, 0], batch.truth.anchor[:, 1]]
         assert bool((at_anchor[fakes] == 1).all())
 
 
-def test_a_crop_with_unusable_landmarks_stays_real(dataset: Path) -> None:
-    clip = clips_of(dataset)[0]
-    broken = Clip(clip.video_id, clip.shard, clip.members, np.full_like(clip.points, np.nan))
-    pair = Pairs([broken], params_of())[draw_epoch([broken], VALIDATION, 1, 1)[0]]
-    assert pair.truth.label.tolist() == [0, 0]
-    assert torch.equal(pair.images[0], pair.images[1])
+def test_crops_with_unusable_landmarks_are_left_out_and_counted(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(dataset, tmp_path / "set")
+    with h5py.File(tmp_path / "set/landmarks.h5", "r+") as store:
+        store["a/points"][:2] = np.nan
+        store["b/points"][:] = 7
+    assert [(clip.video_id, len(clip.members)) for clip in clips_of(tmp_path / "set")] == [("a", 4), ("c", 6)]
+    run_training(params_of(epochs=1), tmp_path / "set", tmp_path / "out")
+    assert "8 of 18 crops are left out: their landmarks allow no blend" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out/reports/metrics.json").read_text())["crops_left_out"] == 8
+
+
+def test_a_pair_without_a_blend_is_real_twice_and_counted(dataset: Path, tmp_path: Path) -> None:
+    values = params_of(epochs=1).model_dump()
+    values["synthesis"]["sbi"] |= {"mask_precision": "float", "mask_kernel": [5, 99], "mask_scale": [0.3, 0.3]}
+    params = Params.model_validate(values)
+    clips = clips_of(dataset)
+    samples = collate([crops_of(clips, params)[draw] for draw in draw_epoch(clips, 0, 4, 1)])
+    blend, batch = make_fakes(samples, Draws(samples.keys.numpy()), params), make_pairs(samples, params, augmented=True)
+    lost = int((~blend.ok).sum())
+    assert 0 < lost < len(blend.ok), "some faces are eroded away, some are not"
+    assert len(blend.ok) - int(batch.truth.label.sum()) == lost
+    real, fake = batch.images.chunk(2)
+    assert torch.equal(real[~blend.ok], fake[~blend.ok])
+    run_training(params, dataset, tmp_path)
+    with (tmp_path / "reports/log.csv").open() as file:
+        assert int(next(csv.DictReader(file))["unblended"]) > 0
 
 
 def test_fakes_of_the_data_set_stand_beside_real_crops(dataset: Path) -> None:
-    real, fake = (read_clips("train", dataset / "crops", dataset / "landmarks.h5", dataset / "index.csv", label) for label in (0, 1))
+    real, fake = (read_clips("train", dataset / "crops", dataset / "landmarks.h5", dataset / "index.csv", label).clips for label in (0, 1))
     assert [clip.video_id for clip in fake] == ["fake", "fake_too"]
     params = params_of(model={"heads": []}, fakes="dataset")
-    batches = list(make_loader(Pairs(real, params, fake), list(TrainingBatches(real, params)), 0))
+    crops = crops_of(real, params, fake)
+    batches = list(PairBatches(make_loader(crops, TrainingBatches(real, params), 0), params, torch.device("cpu"), augmented=True))
     assert all(batch.truth.label.tolist() == [0, 0, 1, 1] for batch in batches)
     drawn = {item for batch in batches for item in batch.items[2:]}
     assert {item.rsplit("/", 1)[0].rsplit(" ", 1)[1] for item in drawn} == {"fake", "fake_too"}
     assert len(drawn) > 6, "crops are drawn anew"
-    validation = Pairs(real, params, fake)[draw_epoch(real, VALIDATION, 1, 1)[0]]
-    pixels = {image.numpy().tobytes() for clip in fake for image in crops_of(clip, params)}
-    assert validation.images[1].numpy().tobytes() in pixels, "not augmented, not blended"
+    validation = make_pairs(collate([crops[draw_epoch(real, VALIDATION, 1, 1)[0]]]), params, augmented=False)
+    pixels = {crops.read(clip, number).image.tobytes() for clip in fake for number in range(len(clip.members))}
+    assert validation.images[1].permute(1, 2, 0).numpy().tobytes() in pixels, "not augmented, not blended"
 
 
-def crops_of(clip: Clip, params: Params) -> list[torch.Tensor]:
-    """Every crop of a clip as it is."""
-    return [Pairs([clip], params)._read(clip, number)[0] for number in range(len(clip.members))]
+# --- batches made ahead
+
+
+def test_batches_made_ahead_are_the_same_in_the_same_order(dataset: Path) -> None:
+    made, asked = list(islice(batches_of(dataset, params_of()), 8)), ahead(islice(batches_of(dataset, params_of()), 8), torch.device("cpu"))
+    for here, there in zip(made, asked, strict=True):
+        assert here.items == there.items
+        assert torch.equal(here.images, there.images)
+
+
+def test_an_error_in_a_batch_made_ahead_is_raised_where_it_is_asked_for(dataset: Path) -> None:
+    def broken() -> Iterator[Batch]:
+        yield from islice(batches_of(dataset, params_of()), 2)
+        raise LaanetError("spoilt crop")
+
+    batches = ahead(broken(), torch.device("cpu"))
+    assert len([next(batches), next(batches)]) == 2
+    with pytest.raises(LaanetError, match="spoilt crop"):
+        next(batches)
+
+
+def test_no_more_batches_are_made_ahead_than_fit_and_none_when_nobody_asks(dataset: Path) -> None:
+    made = 0
+
+    def counted() -> Iterator[Batch]:
+        nonlocal made
+        for batch in batches_of(dataset, params_of()):
+            made += 1
+            yield batch
+
+    before = threading.active_count()
+    batches = ahead(counted(), torch.device("cpu"))
+    next(batches)
+    time.sleep(0.5)
+    assert made <= DEPTH + 2
+    batches.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("processes", [2, 4])

@@ -8,16 +8,21 @@ from __future__ import annotations
 import io
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import h5py
 import numpy as np
+import torch
 
 from laanet_core.datasets.index import IndexRow, write_index
 from laanet_core.params import Params, load_params
-from laanet_core.training.data import Clip, read_clips
+from laanet_core.training.crops import Crops, make_loader
+from laanet_core.training.data import Clip, TrainingBatches, read_clips
+from laanet_core.training.pairs import Batch, PairBatches
+from laanet_core.training.partners import partners_of
 from laanet_core.training.trainer import TrainingFiles, train
 
 PROJECT = Path(__file__).parents[1]
@@ -41,7 +46,7 @@ def params_of(seed: int = 1, model: dict[str, Any] | None = None, top: dict[str,
 def write_training_set(root: Path) -> Path:
     """Crops, landmarks and index: three real train videos, two val, one without a face, and fakes for Xception's training alone."""
     videos = {**SPLITS, **FAKES}
-    rows = [IndexRow(name, f"{name}.mp4", int(name in FAKES), "real", "", split, "", 1, "0") for name, split in videos.items()]
+    rows = [IndexRow(name, f"{name}.mp4", int(name in FAKES), "real", "", split, "", name, 1, "0") for name, split in videos.items()]
     write_index(root / "index.csv", rows)
     with h5py.File(root / "landmarks.h5", "w") as store:
         for seed, name in enumerate(name for name in videos if name != "faceless"):
@@ -51,7 +56,19 @@ def write_training_set(root: Path) -> Path:
 
 def clips_of(dataset: Path, split: Any = "train") -> list[Clip]:
     """The real clips of a split."""
-    return read_clips(split, dataset / "crops", dataset / "landmarks.h5", dataset / "index.csv")
+    return read_clips(split, dataset / "crops", dataset / "landmarks.h5", dataset / "index.csv", blend_size=SIZE).clips
+
+
+def crops_of(clips: list[Clip], params: Params, fakes: list[Clip] | None = None) -> Crops:
+    """The stored crops of clips, with the partners that the parameters ask for."""
+    return Crops(clips, params.seed, params.crops.size, partners_of(clips, fakes, params, torch.device("cpu")))
+
+
+def batches_of(dataset: Path, params: Params, workers: int = 0) -> Iterator[Batch]:
+    """The batches of a training on the real train clips."""
+    clips = clips_of(dataset)
+    samples = make_loader(crops_of(clips, params), TrainingBatches(clips, params), workers)
+    return iter(PairBatches(samples, params, torch.device("cpu"), augmented=True))
 
 
 def run_training(params: Params, dataset: Path, out: Path) -> None:

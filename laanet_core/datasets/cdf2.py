@@ -6,7 +6,7 @@ from pathlib import Path
 
 from laanet_core.datasets.entry import Entry, inside, stem
 from laanet_core.errors import LaanetError
-from laanet_core.params import DatasetParams
+from laanet_core.params import DatasetParams, Split
 
 TREE = "Celeb-real/id0_0000.mp4, YouTube-real/00000.mp4, Celeb-synthesis/id0_id1_0000.mp4 and List_of_testing_videos.txt"
 LIST = "List_of_testing_videos.txt"
@@ -19,16 +19,21 @@ def find(root: Path, params: DatasetParams) -> list[Entry]:
     """
     listed = _listed(root)
     sources = {stem(source): source for path, label in listed if label and (source := source_path(path))}
-    entries = [_entry(path, label) for path, label in listed]
+    entries = [_entry(path, label, "test") for path, label in listed]
     known = {entry.video_id for entry in entries}
     unlisted = [path for name, path in sorted(sources.items()) if name not in known and (root / path).is_file()]
-    return entries + [Entry(stem(path), path, 0, "real", "train") for path in unlisted]
+    return entries + [_entry(path, 0, "train") for path in unlisted]
 
 
 def source_path(fake: str) -> str:
     """Path of a fake's pristine video, `Celeb-synthesis/idA_idB_NNNN.mp4` -> `Celeb-real/idA_NNNN.mp4`, or empty for another name."""
     parts = Path(fake).stem.split("_")
     return f"Celeb-real/{parts[0]}_{parts[2]}{Path(fake).suffix}" if len(parts) == 3 else ""
+
+
+def celebrity(path: str) -> str:
+    """Who is seen in a pristine video, `Celeb-real/idA_NNNN.mp4` -> `Celeb-real/idA`, or empty: YouTube-real names nobody."""
+    return stem(path).rpartition("_")[0] if path.startswith("Celeb-real/") else ""
 
 
 def _listed(root: Path) -> list[tuple[str, int]]:
@@ -51,7 +56,7 @@ def _listed(root: Path) -> list[tuple[str, int]]:
     return listed
 
 
-def _entry(path: str, label: int) -> Entry:
-    """Entry of a listed video."""
+def _entry(path: str, label: int, split: Split) -> Entry:
+    """Entry of one video."""
     source = stem(source_path(path)) if label and source_path(path) else ""
-    return Entry(stem(path), path, label, "Celeb-synthesis" if label else "real", "test", source_id=source)
+    return Entry(stem(path), path, label, "Celeb-synthesis" if label else "real", split, source_id=source, person=celebrity(path))

@@ -16,10 +16,11 @@ METHOD = "DeepFakeDetection"
 
 
 def find(root: Path, params: DatasetParams) -> list[Entry]:
-    """Videos of one compression, all of split test; the fake `AA_BB__scene__HASH` was made from `actors/AA__scene`."""
+    """Videos of one compression, all of split test; the fake `AA_BB__scene__HASH` was made from `actors/AA__scene`, a video of actor AA."""
     entries = []
     for path in sequence_videos(root, "original_sequences/actors", params.compression):
-        entries.append(Entry(f"actors/{Path(path).stem}", path, 0, "real", "test", params.compression))
+        video = f"actors/{Path(path).stem}"
+        entries.append(Entry(video, path, 0, "real", "test", params.compression, person=video.partition("__")[0]))
     for path in sequence_videos(root, f"manipulated_sequences/{METHOD}", params.compression):
         name = Path(path).stem
         source = f"actors/{source_name(name)}"

@@ -14,7 +14,7 @@ SPLITS: dict[object, Split] = {"train": "train", "test": "test"}
 
 
 def find(root: Path, params: DatasetParams) -> list[Entry]:
-    """Records of dataset.json. It names the target's actor, not the pristine video, so no fake has a source.
+    """Records of dataset.json. It names the target's actor, who is seen in a real video, not the pristine video: no fake has a source.
 
     Raises LaanetError when the file is missing or a label or set is unknown.
     """
@@ -26,5 +26,7 @@ def find(root: Path, params: DatasetParams) -> list[Entry]:
         if label not in {"real", "fake"} or split not in SPLITS:
             raise LaanetError(f"{where}: label {label!r} and set {split!r}; they should be real or fake, and train or test.")
         method = path.partition("/")[0] if label == "fake" else "real"
-        entries.append(Entry(stem(path), path, int(label == "fake"), method, SPLITS[split]))
+        actor = record.get("target_id")
+        person = str(actor) if label == "real" and actor is not None else ""
+        entries.append(Entry(stem(path), path, int(label == "fake"), method, SPLITS[split], person=person))
     return entries

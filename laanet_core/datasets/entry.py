@@ -17,7 +17,10 @@ VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mp
 
 @dataclass(frozen=True)
 class Entry:
-    """One video as its layout knows it: `IndexRow` without what its bytes tell. path is relative to the root, with slashes."""
+    """One video as its layout knows it: `IndexRow` without what its bytes tell.
+
+    path is relative to the root, with slashes; person is empty where the layout does not tell who is seen.
+    """
 
     video_id: str
     path: str
@@ -26,6 +29,7 @@ class Entry:
     split: Split
     compression: str = ""
     source_id: str = ""
+    person: str = ""
 
 
 def stem(path: str) -> str:

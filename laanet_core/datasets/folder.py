@@ -11,7 +11,8 @@ from laanet_core.params import DatasetParams
 
 TREE = (
     "real/**/<name>.mp4 and fake/**/<name>.mp4, where a fake named as a real video (or so named inside fake/<method>/) is paired with it; "
-    "or <name>/real.mp4 and <name>/fake.mp4; or index.csv with columns path, label (0 real, 1 fake) and, if wanted, method, split, source"
+    "or <name>/real.mp4 and <name>/fake.mp4; or index.csv with columns path, label (0 real, 1 fake) and, if wanted, method, split, source, "
+    "person"
 )
 TABLE = "index.csv"
 

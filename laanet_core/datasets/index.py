@@ -16,7 +16,8 @@ class IndexRow:
 
     video_id: path inside the data set without suffix, unique; path: relative to the data set's root; label: 0 real, 1 fake;
     method: manipulation, or `real`; compression: c0, c23, c40 or empty; split: train, val or test;
-    source_id: video_id of a fake's pristine video, else empty; size_bytes; digest: SHA-256 of the file.
+    source_id: video_id of a fake's pristine video, else empty; person: name of the person whose face the video shows, unique
+    within the data set, so that videos of one person share it, by default the video's own id; size_bytes; digest: SHA-256 of the file.
     """
 
     video_id: str
@@ -26,6 +27,7 @@ class IndexRow:
     compression: str
     split: str
     source_id: str
+    person: str
     size_bytes: int
     digest: str
 

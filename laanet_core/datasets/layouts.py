@@ -57,11 +57,12 @@ def _layout(name: str, adapter: str) -> ModuleType:
 
 
 def _row(entry: Entry, root: Path, known: set[str], digests: DigestCache, progress: Progress) -> IndexRow:
-    """Index row of an entry: its source only where that is in the data set, its size and digest from the file."""
+    """Index row of an entry: a source only where that is in the data set, a person always, size and digest from the file."""
     source = entry.source_id if entry.source_id in known else ""
     size, digest = digests.look_up(root / entry.path)
     progress.advance(entry.video_id)
-    return IndexRow(**{**asdict(entry), "source_id": source}, size_bytes=size, digest=digest)
+    person = entry.person or entry.video_id
+    return IndexRow(**{**asdict(entry), "source_id": source, "person": person}, size_bytes=size, digest=digest)
 
 
 class DigestCache:

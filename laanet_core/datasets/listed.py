@@ -1,4 +1,4 @@
-"""Data sets that come with a CSV: path, label and, where it has them, method, split, source."""
+"""Data sets that come with a CSV: path, label and, where it has them, method, split, source, person."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def read_listing(root: Path, name: str) -> list[Entry]:
     """Entries of `root/name`.
 
     Columns: path (relative to the root), label (0 real, 1 fake), method (default `real` or `fake`), split (default test),
-    source (path of a fake's pristine video, itself a row). Raises LaanetError that names the line for anything else.
+    source (path of a fake's pristine video, itself a row), person (name of who is seen, the same in all of his or her videos).
+    Raises LaanetError that names the line for anything else.
     """
     table = root / name
     rows = [(f"{table}, line {number}", row) for number, row in enumerate(read_table(table, ["path", "label"]), 2)]
@@ -39,4 +40,4 @@ def _entry(root: Path, row: Mapping[str, str | None], where: str) -> Entry:
         raise LaanetError(f"{where}: split is '{split}'; write one of {', '.join(splits)}.")
     method = row.get("method") or ("fake" if label else "real")
     source_id = stem(inside(root, source, where)) if source else ""
-    return Entry(stem(path), path, label, method, splits[splits.index(split)], source_id=source_id)
+    return Entry(stem(path), path, label, method, splits[splits.index(split)], source_id=source_id, person=row.get("person") or "")

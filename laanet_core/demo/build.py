@@ -177,5 +177,5 @@ def _fake_row(fake: Fake) -> dict[str, Any]:
     target, donor = clips[fake.target], clips[fake.donor]
     return {
         "path": fake.path, "label": 1, "method": fake.method, "split": target.split, "source": target.path,
-        "person": donor.person, "origin": f"face swap: {donor.path} into {target.path}",
+        "person": "", "origin": f"face swap: {donor.path} into {target.path}",
     }  # fmt: skip

@@ -54,13 +54,14 @@ def build_report(evaluation: Path, training: Path, sheet: Rgb | None, params: Pa
     """
     results = [read_result(name, evaluation / name) for name in params.datasets]
     trained_here = Path(params.evaluate.checkpoint).parent == CHECKPOINTS
-    curves = training_pictures(read_log(training / "log.csv"), read_json(training / "metrics.json")) if trained_here else []
-    sheet = sheet if trained_here else None
+    metrics = read_json(training / "metrics.json") if trained_here else {}
+    curves = training_pictures(read_log(training / "log.csv"), metrics) if trained_here else []
+    shown = None if sheet is None or not trained_here else sheet_picture(sheet, params.synthesis.method, metrics["crops_left_out"])
     page = _template().render(
         params=params, demos=[result for result in results if is_demo(params.datasets[result.name])], results=results,
         verdicts={result.name: verdict(result) for result in results},
         pictures={result.name: dataset_pictures(result, params) for result in results},
-        training=curves, sheet=None if sheet is None else sheet_picture(sheet), comparison=comparison(results, params.datasets),
+        training=curves, sheet=shown, comparison=comparison(results, params.datasets),
         rows_shown=ROWS_SHOWN, trained_here=trained_here,
     )  # fmt: skip
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
@@ -148,10 +149,13 @@ def training_pictures(log: Mapping[str, Sequence[float]], metrics: Mapping[str, 
     ]
 
 
-def sheet_picture(sheet: Rgb) -> Picture:
-    """The sheet of pseudo-fakes at its full size."""
-    caption = "What the network learns from: real faces, the self-blended fakes made of them, and the targets of Eq. 2 to 7."
-    alt = "Training examples, one a row: real face, self-blended fake, mask, boundary, vulnerable points, heat map and consistency."
+def sheet_picture(sheet: Rgb, method: str, left_out: int) -> Picture:
+    """The sheet of pseudo-fakes at its full size; left_out: train crops of which none can be made."""
+    fakes = {"sbi": "the self-blended fakes made of them", "bi": "the fakes made by blending another person's face into them"}[method]
+    crops = f"{left_out} crops" if left_out > 1 else "1 crop"
+    lost = f" {crops} with landmarks that allow no blend were left out." if left_out else ""
+    caption = f"What the network learns from, some of its random draws: real faces, {fakes}, and the targets of Eq. 2 to 7.{lost}"
+    alt = "Training examples, one a row: real face, pseudo-fake, mask, boundary, vulnerable points, heat map and consistency."
     return Picture(_jpeg(cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)), alt, caption)
 
 

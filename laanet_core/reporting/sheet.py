@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from laanet_core.media.shards import Shard, read_rgb
+from laanet_core.model.laanet import STRIDE
 from laanet_core.params import Params
-from laanet_core.synthesis.sheet import contact_sheet
-from laanet_core.training.data import Clip, read_clips
+from laanet_core.synthesis import Blend, Targets, encode_targets
+from laanet_core.synthesis.draws import Draws
+from laanet_core.training.crops import Crops, collate
+from laanet_core.training.data import draw_epoch, read_clips
+from laanet_core.training.pairs import make_fakes
+from laanet_core.training.partners import partners_of
 
 EXAMPLES = 6
-TILE = 144
 
 
-def training_sheet(crops: Path, landmarks: Path, index: Path, params: Params) -> NDArray[np.uint8]:
-    """RGB sheet of the first crops of evenly spaced real train videos and the pseudo-fakes made of them, before augmentation.
+class Examples(NamedTuple):
+    """Pseudo-fakes of some train crops before augmentation, and their targets."""
 
-    crops: folder of shards; landmarks: HDF5; index: CSV of the training set. Raises LaanetError when it has no usable video.
+    blend: Blend
+    targets: Targets
+
+
+def training_examples(crops: Path, landmarks: Path, index: Path, params: Params, count: int = EXAMPLES) -> Examples:
+    """The first pairs, at most `count`, of the first epoch: as random as the training's own draws, which they are.
+
+    crops: folder of shards; landmarks: HDF5; index: CSV of the training set. Raises LaanetError when there is no usable video.
     """
-    clips = read_clips("train", crops, landmarks, index)
-    chosen = [clips[place] for place in np.linspace(0, len(clips) - 1, min(EXAMPLES, len(clips))).round().astype(int)]
-    images = torch.from_numpy(np.stack([_first_crop(clip) for clip in chosen])).permute(0, 3, 1, 2).contiguous()
-    points = torch.from_numpy(np.stack([clip.points[0] for clip in chosen]))
-    return contact_sheet(images, points, params.seed, TILE, params.synthesis, params.train.iou, params.train.recipe)
-
-
-def _first_crop(clip: Clip) -> NDArray[np.uint8]:
-    with Shard(clip.shard) as shard:
-        return read_rgb(shard, clip.members[0])
+    clips = read_clips("train", crops, landmarks, index, blend_size=params.crops.size).clips
+    faces = Crops(clips, params.seed, params.crops.size, partners_of(clips, None, params, torch.device("cpu")))
+    samples = collate([faces[draw] for draw in draw_epoch(clips, 0, params.train.frames_per_epoch, params.seed)[:count]])
+    draws = Draws(samples.keys.numpy())
+    blend = make_fakes(samples, draws, params.model_copy(update={"train": params.train.model_copy(update={"fakes": "synthetic"})}))
+    anchors = torch.from_numpy(draws.uniform("anchor"))
+    size = params.crops.size // STRIDE
+    return Examples(blend, encode_targets(blend.mask, size, params.train.recipe, anchors, params.train.iou, blend.ratio))

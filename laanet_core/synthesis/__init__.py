@@ -1,7 +1,9 @@
 """Pseudo-fakes and their targets."""
 
-from laanet_core.synthesis.augment import AugmentedPair, augment_pair
-from laanet_core.synthesis.sbi import Blend, self_blend
+from laanet_core.synthesis.augment import Augmented, augment
+from laanet_core.synthesis.bi import cross_blend
+from laanet_core.synthesis.blending import Blend
+from laanet_core.synthesis.sbi import self_blend
 from laanet_core.synthesis.targets import Targets, encode_targets
 
-__all__ = ["AugmentedPair", "Blend", "Targets", "augment_pair", "encode_targets", "self_blend"]
+__all__ = ["Augmented", "Blend", "Targets", "augment", "cross_blend", "encode_targets", "self_blend"]

@@ -1,10 +1,10 @@
-"""The paper's augmentations (sec. 4.1), applied alike to a real image and its fake."""
+"""The paper's augmentations (sec. 4.1), applied alike to real images and their fakes."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,23 +12,18 @@ from torch import Tensor
 
 from laanet_core.errors import LaanetError
 from laanet_core.params import AugmentParams
-from laanet_core.synthesis.colour import Rgb, colour_matrix, recolour
+from laanet_core.synthesis.batches import put, take
+from laanet_core.synthesis.blending import check_batch
+from laanet_core.synthesis.colour import colour_matrices
+from laanet_core.synthesis.draws import Draws
+from laanet_core.synthesis.kernels import Kernels, Values, kernels_for
 
-# The paper names the augmentations and gives no ranges: these are this project's.
-CROP_SIDE = (0.8, 1.0)
-SCALE = (0.9, 1.1)
-ERASE_SIDE = (0.1, 0.3)
-JITTER_CONTRAST, JITTER_BRIGHTNESS, JITTER_SATURATION, JITTER_HUE = 0.2, 0.1, 0.2, 0.1
-NOISE_DEVIATION = (1.0, 12.0)
-BLUR_SIGMA = (0.4, 1.6)
-JPEG_QUALITY = (40, 95)
-
-_Value = TypeVar("_Value", np.uint8, np.float32)
+Items = NDArray[np.int64]
 _NORMAL_QUANTILES = torch.special.ndtri((torch.arange(256, dtype=torch.float64) + 0.5) / 256).numpy()
 
 
-class AugmentedPair(NamedTuple):
-    """real, fake: uint8 (3, H, W); mask: float32 (1, H, W); landmarks: float32 (68, 2), crop pixels (x, y)."""
+class Augmented(NamedTuple):
+    """real, fake: uint8 (B, 3, H, W); mask: float32 (B, 1, H, W); landmarks: float32 (B, 68, 2), crop pixels (x, y)."""
 
     real: Tensor
     fake: Tensor
@@ -36,112 +31,115 @@ class AugmentedPair(NamedTuple):
     landmarks: Tensor
 
 
-def augment_pair(
-    real: Tensor, fake: Tensor, mask: Tensor, landmarks: Tensor, params: AugmentParams, generator: torch.Generator
-) -> AugmentedPair:
+def augment(
+    real: Tensor, fake: Tensor, mask: Tensor, landmarks: Tensor, draws: Draws, params: AugmentParams, kernels: Kernels | None = None
+) -> Augmented:
     """Draw one geometry for images, mask and landmarks and one photometric change for both images, each step with its probability.
 
-    real, fake: uint8 (3, H, W) RGB; mask: (1, H, W) in [0, 1]; landmarks: (68, 2) crop pixels (x, y). A flip mirrors the landmarks'
-    coordinates and keeps their order: they serve for hulls alone. An erased rectangle hides both images and leaves the mask as it is.
-    Raises LaanetError for other shapes or types.
+    real, fake: uint8 (B, 3, H, W) RGB; mask: (B, 1, H, W) in [0, 1]; landmarks: (B, 68, 2) crop pixels (x, y); draws: of B items;
+    kernels: by default those of the images' device. A flip mirrors the landmarks' coordinates and keeps their order: they serve for
+    hulls alone. An erased rectangle hides both images and leaves the mask as it is. Raises LaanetError for other shapes or types.
     """
     _check(real, fake, mask, landmarks)
-    seed = int(torch.randint(2**63 - 1, (1,), generator=generator, device=generator.device))
-    draws = np.random.default_rng(seed)
-    pair = [np.asarray(cv2.merge(list(image.cpu().numpy())), np.uint8) for image in (real, fake)]
-    height, width = pair[0].shape[:2]
-    matrix = draw_geometry(params, height, width, draws)
-    moved_mask = mask[0].cpu().numpy().astype(np.float32)
-    if not np.array_equal(matrix, np.eye(2, 3)):
-        moved_mask = _warp(moved_mask, matrix)
-        pair = [_warp(image, matrix) for image in pair]
-    pair = _change_pair(pair, params, draws)
-    new_real, new_fake = (torch.from_numpy(np.stack(cv2.split(image))).to(real.device) for image in pair)
-    new_landmarks = move_points(landmarks, torch.from_numpy(matrix).to(landmarks.device))
-    return AugmentedPair(new_real, new_fake, torch.from_numpy(moved_mask)[None].to(mask.device), new_landmarks)
+    kernels = kernels or kernels_for(real.device)
+    images = torch.cat([real, fake]).contiguous(memory_format=torch.channels_last)
+    matrices = draw_geometry(draws, real.shape[-2], real.shape[-1], params)
+    moved = (matrices != np.eye(2, 3)).any(axis=(1, 2))
+    images = _at(images, moved, lambda part, items: kernels.warp(part, matrices[items]))
+    items = np.flatnonzero(moved)
+    if len(items):
+        mask = mask.clone()
+        put(mask, items, kernels.warp_masks(take(mask, items), matrices[items]))
+    images = change_images(images, draws, params, kernels)
+    new_real, new_fake = images.chunk(2)
+    return Augmented(new_real, new_fake, mask, move_points(landmarks, torch.from_numpy(matrices).to(landmarks.device)))
 
 
 def _check(real: Tensor, fake: Tensor, mask: Tensor, landmarks: Tensor) -> None:
-    if real.dtype != torch.uint8 or fake.dtype != torch.uint8 or real.ndim != 3 or len(real) != 3 or real.shape != fake.shape:
-        raise LaanetError(f"real, fake: {real.dtype} {tuple(real.shape)}, {fake.dtype} {tuple(fake.shape)}; give both as uint8 (3, H, W).")
-    if mask.shape != (1, *real.shape[1:]) or landmarks.shape != (68, 2):
-        found = f"{tuple(mask.shape)}, {tuple(landmarks.shape)}"
-        raise LaanetError(f"mask, landmarks: {found}; give (1, {real.shape[1]}, {real.shape[2]}), (68, 2).")
+    check_batch(real, landmarks, "real")
+    check_batch(fake, landmarks, "fake")
+    if fake.shape != real.shape or mask.shape != (len(real), 1, *real.shape[2:]):
+        found = f"{tuple(fake.shape)}, {tuple(mask.shape)}"
+        raise LaanetError(f"fake, mask: {found}; give {tuple(real.shape)}, {(len(real), 1, *real.shape[2:])}, as of real.")
 
 
-def draw_geometry(params: AugmentParams, height: int, width: int, draws: np.random.Generator) -> NDArray[np.float64]:
-    """Affine matrix (2, 3) from old to new pixels (x, y): mirror, cut-out window shown at full size, and zoom about the centre."""
-    matrix = np.eye(3)
-    if draws.random() < params.flip:
-        matrix = np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]]) @ matrix
-    if draws.random() < params.crop:
-        side = draws.uniform(*CROP_SIDE)
-        corner = draws.uniform(0, 1, 2) * (1 - side) * (width - 1, height - 1)
-        matrix = _zoom(1 / side, -corner / side) @ matrix
-    if draws.random() < params.scale:
-        scale = draws.uniform(*SCALE)
-        matrix = _zoom(scale, (1 - scale) * np.array([width - 1, height - 1]) / 2) @ matrix
-    return np.asarray(matrix[:2], np.float64)
+def draw_geometry(draws: Draws, height: int, width: int, params: AugmentParams) -> Values:
+    """Affine matrices (B, 2, 3) from old to new pixels (x, y): mirror, cut-out window shown at full size, and zoom about the centre."""
+    last = np.array([width - 1, height - 1])
+    mirror = np.where(draws.chance("flip", params.flip), -1.0, 1.0)
+    matrices = _scaled(np.column_stack([mirror, np.ones(len(draws))]), np.column_stack([(1 - mirror) / 2 * last[0], np.zeros(len(draws))]))
+    side = np.where(draws.chance("crop", params.crop), draws.between("crop side", params.crop_side), 1)[:, None]
+    corner = draws.uniform("crop corner", count=2) * (1 - side) * last
+    matrices = _scaled(1 / side, -corner / side) @ matrices
+    scale = np.where(draws.chance("scale", params.scale), draws.between("scale by", params.scale_by), 1)[:, None]
+    return (_scaled(scale, (1 - scale) * last / 2) @ matrices)[:, :2]
 
 
-def _zoom(scale: float, offset: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.array([[scale, 0, offset[0]], [0, scale, offset[1]], [0, 0, 1]])
+def _scaled(scale: Values, offset: Values) -> Values:
+    """Matrices (B, 3, 3) that scale x and y, (B, 1) or (B, 2), and then move them by offsets (B, 2)."""
+    matrices = np.zeros((len(offset), 3, 3))
+    matrices[:, [0, 1], [0, 1]] = scale
+    matrices[:, :2, 2], matrices[:, 2, 2] = offset, 1
+    return matrices
 
 
-def move_points(points: Tensor, matrix: Tensor) -> Tensor:
-    """Points (n, 2) as (x, y) under an affine matrix (2, 3): float32 (n, 2)."""
-    return (points.double() @ matrix[:, :2].T + matrix[:, 2]).float()
+def move_points(points: Tensor, matrices: Tensor) -> Tensor:
+    """Points (B, n, 2) as (x, y) under affine matrices (B, 2, 3): float32 (B, n, 2)."""
+    return (points.double() @ matrices[:, :, :2].mT + matrices[:, None, :, 2]).float()
 
 
-def _warp(image: NDArray[_Value], matrix: NDArray[np.float64]) -> NDArray[_Value]:
-    """Image or mask moved by a matrix (2, 3); what comes in from outside is the mirrored image, so that nothing is black."""
-    warped = cv2.warpAffine(image, matrix, image.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(warped, image.dtype)
+def change_images(images: Tensor, draws: Draws, params: AugmentParams, kernels: Kernels) -> Tensor:
+    """The photometric steps on real images and then their fakes (2B, 3, H, W), in the order of a camera and a codec; erasing last."""
+    changes = ("contrast", params.contrast), ("brightness", params.brightness), ("saturation", params.saturation), ("hue", params.hue)
+    matrices = colour_matrices(*(draws.uniform(f"augment {name}", -most, most) for name, most in changes))
+    images = _at(images, draws.chance("colour", params.colour), lambda part, items: kernels.recolour(part, matrices[items]))
+    sigmas = draws.between("blur sigma", params.blur_sigma)
+    images = _at(images, draws.chance("blur", params.blur), lambda part, items: kernels.blur(part, sigmas[items]))
+    images = _at(
+        images, draws.chance("noise", params.noise), lambda part, items: _add_noise(part, draws[items[: len(items) // 2]], params, kernels)
+    )
+    low, high = params.jpeg_quality
+    qualities = draws.whole("jpeg quality", low, high)
+    images = _at(images, draws.chance("jpeg", params.jpeg), lambda part, items: kernels.compress(part, qualities[items]))
+    return _erase(images, draws, params)
 
 
-def _change_pair(pair: list[Rgb], params: AugmentParams, draws: np.random.Generator) -> list[Rgb]:
-    """The photometric steps, in the order in which a camera and a codec apply them; erasing last."""
-    if draws.random() < params.colour:
-        contrast, brightness, saturation = draws.uniform(-1, 1, 3) * (JITTER_CONTRAST, JITTER_BRIGHTNESS, JITTER_SATURATION)
-        matrix = colour_matrix(contrast, brightness, saturation, draws.uniform(-JITTER_HUE, JITTER_HUE))
-        pair = [recolour(image, matrix) for image in pair]
-    if draws.random() < params.blur:
-        sigma = draws.uniform(*BLUR_SIGMA)
-        pair = [np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8) for image in pair]
-    if draws.random() < params.noise:
-        noise = gaussian_noise(pair[0].shape, draws.uniform(*NOISE_DEVIATION), draws)
-        pair = [np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8) for image in pair]
-    if draws.random() < params.jpeg:
-        quality = int(draws.integers(JPEG_QUALITY[0], JPEG_QUALITY[1] + 1))
-        pair = [_compress(image, quality) for image in pair]
-    if draws.random() < params.erase:
-        pair = _erase(pair, draws)
-    return pair
+def _at(images: Tensor, chosen: NDArray[np.bool_], change: Callable[[Tensor, Items], Tensor]) -> Tensor:
+    """Images (2B, 3, H, W) changed in place where their pair is chosen (B,).
 
-
-def gaussian_noise(shape: tuple[int, ...], deviation: float, draws: np.random.Generator) -> NDArray[np.int16]:
-    """Noise in grey levels, int16 of a shape (H, W, 3): random bytes looked up in 256 quantiles of the normal distribution.
-
-    Thirty times faster than drawing normal numbers, with a largest deviation of 2.9 sigma.
+    The change is given the chosen images and their pairs' numbers.
     """
-    levels = np.rint(deviation * _NORMAL_QUANTILES).astype(np.int16)
-    uniform = np.frombuffer(draws.bytes(int(np.prod(shape))), np.uint8).reshape(shape)
-    return np.asarray(cv2.LUT(uniform, levels), np.int16)
+    items = np.flatnonzero(chosen)
+    if len(items):
+        both = np.concatenate([items, items + len(chosen)])
+        put(images, both, change(take(images, both), np.tile(items, 2)))
+    return images
 
 
-def _compress(image: Rgb, quality: int) -> Rgb:
-    """The image (H, W, 3) after JPEG compression at a quality of 0..100."""
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+def _add_noise(images: Tensor, draws: Draws, params: AugmentParams, kernels: Kernels) -> Tensor:
+    """Real images and then their fakes (2n, 3, H, W), both of a pair with the same noise; draws: of the n pairs."""
+    noise = gaussian_noise(draws, images.shape[1:], params, images.device, kernels)
+    return torch.cat([kernels.add(half, noise) for half in images.chunk(2)])
 
 
-def _erase(pair: list[Rgb], draws: np.random.Generator) -> list[Rgb]:
-    """One rectangle of random place, size and colour over both images (random erasing, Zhong et al. 2017)."""
-    height, width = pair[0].shape[:2]
-    high, wide = (max(1, round(draws.uniform(*ERASE_SIDE) * side)) for side in (height, width))
-    top, left = int(draws.integers(height - high + 1)), int(draws.integers(width - wide + 1))
-    colour = draws.integers(0, 256, 3, np.uint8)
-    erased = [image.copy() for image in pair]
-    for image in erased:
-        image[top : top + high, left : left + wide] = colour
-    return erased
+def gaussian_noise(draws: Draws, shape: Sequence[int], params: AugmentParams, device: torch.device, kernels: Kernels) -> Tensor:
+    """Noise in grey levels, int16 of a shape (B, C, H, W): random bytes looked up in 256 quantiles of the normal distribution.
+
+    Many times faster than drawing normal numbers, with a largest deviation of 2.9 sigma.
+    """
+    channels, height, width = shape
+    levels = np.rint(draws.between("noise deviation", params.noise_deviation)[:, None] * _NORMAL_QUANTILES).astype(np.int16)
+    return kernels.look_up(draws.noise_bytes("noise", (height, width, channels), device).permute(0, 3, 1, 2), levels)
+
+
+def _erase(images: Tensor, draws: Draws, params: AugmentParams) -> Tensor:
+    """One rectangle of random place, size and colour over both images of a pair (random erasing, Zhong et al. 2017)."""
+    sides = np.array(images.shape[-2:])
+    spans = np.column_stack([draws.between(f"erase {side}", params.erase_side) for side in ("height", "width")])
+    lengths = np.maximum(1, np.rint(spans * sides)).astype(np.int64)
+    starts = (draws.uniform("erase place", count=2) * (sides - lengths + 1)).astype(np.int64)
+    colours = torch.from_numpy(draws.uniform("erase colour", 0, 256, 3).astype(np.uint8)).to(images.device)
+    for item in np.flatnonzero(draws.chance("erase", params.erase)):
+        (top, left), (high, wide) = starts[item], lengths[item]
+        images[item :: len(draws), :, top : top + high, left : left + wide] = colours[item][:, None, None]
+    return images

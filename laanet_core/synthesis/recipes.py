@@ -92,23 +92,22 @@ def _horizontal_runs(inside: Tensor) -> Tensor:
     return torch.where(inside, after - before - 1, 1).float()
 
 
-def random_point(boundary: Tensor, points: Tensor, generator: torch.Generator | None) -> Tensor:
-    """The paper's anchor p^s (B, 2) as (row, column): one of an image's points (B, D, D), drawn evenly.
+def random_point(boundary: Tensor, points: Tensor, draws: Tensor | None) -> Tensor:
+    """The paper's anchor p^s (B, 2) as (row, column): one of an image's points (B, D, D), the one that a number (B,) in [0, 1) picks.
 
-    Without a generator it is the first. An image without points is real: B is 0, and all its pixels are arg-max.
+    Without draws it is the first. An image without points is real: B is 0, and all its pixels are arg-max.
     """
     flat = points.flatten(1)
     candidates = torch.where(flat.any(dim=1, keepdim=True), flat, True)
-    if generator is None:
+    if draws is None:
         chosen = candidates.int().argmax(dim=1)
     else:
-        draws = torch.rand(len(flat), generator=generator, device=generator.device).to(flat.device)
-        rank = (draws * candidates.sum(dim=1)).long()
+        rank = (draws.to(flat.device) * candidates.sum(dim=1)).long()
         chosen = (candidates.cumsum(dim=1) <= rank[:, None]).sum(dim=1)
     return _row_and_column(chosen, boundary)
 
 
-def first_maximum(boundary: Tensor, points: Tensor, generator: torch.Generator | None) -> Tensor:
+def first_maximum(boundary: Tensor, points: Tensor, draws: Tensor | None) -> Tensor:
     """The official anchor (B, 2) as (row, column): the first arg-max of B (B, D, D), and so of C, in row-major order; nothing is drawn."""
     return _row_and_column(boundary.flatten(1).argmax(dim=1), boundary)
 
@@ -128,7 +127,7 @@ class TargetRecipe(NamedTuple):
     points: Callable[[Tensor], Tensor]
     extent: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     combine: Callable[[Tensor, Tensor], Tensor]
-    anchor: Callable[[Tensor, Tensor, torch.Generator | None], Tensor]
+    anchor: Callable[[Tensor, Tensor, Tensor | None], Tensor]
     real_consistency: Callable[[Tensor], Tensor]
 
 

@@ -34,28 +34,28 @@ def encode_targets(
     mask: Tensor,
     size: int,
     recipe: Recipe = "paper",
-    generator: torch.Generator | None = None,
+    draws: Tensor | None = None,
     iou: float = 0.7,
     ratio: Tensor | None = None,
 ) -> Targets:
     """Targets of blending masks (B, 1, H, W) in [0, 1], on the mask's device.
 
     size: side of the targets; the mask is averaged down to it before Eq. 2. A mask of 0 is a real image: no points, heat map 0,
-    consistency 1 (paper) or 0 (official). recipe: which side of the differences in `recipes` to take; generator: draws the paper's
-    anchor among the points (without one it is the first: B is the same at all of them); iou: threshold t of the radius;
+    consistency 1 (paper) or 0 (official). recipe: which side of the differences in `recipes` to take; draws: (B,) in [0, 1), each picks the
+    paper's anchor among an image's points (without them it is the first: B is the same at all of them); iou: threshold t of the radius;
     ratio: (B,) in (0, 1], what each mask was scaled by to blend, for the official targets alone (none: 1).
     Raises LaanetError for another shape, a value out of range, or an unknown recipe.
     """
     steps = pick_recipe(TARGET_RECIPES, recipe)
     _check(mask, size, ratio)
-    resized = _resize(steps.mask(mask.float(), ratio), size)[:, 0]
+    resized = shrink(steps.mask(mask.float(), ratio), size)[:, 0]
     boundary = blending_boundary(resized)
     peaks = steps.points(boundary)
     points, counts = peaks.nonzero()[:, 1:], peaks.sum(dim=(1, 2))
     width, height = (side[peaks] for side in steps.extent(resized, boundary))
     gaussians = gaussian_factors(points, gaussian_radius(width, height, iou) / 3, size)
     heatmap = _heatmap(gaussians, counts, steps.combine)
-    anchor = steps.anchor(boundary, peaks, generator)
+    anchor = steps.anchor(boundary, peaks, draws)
     matrix, blended = consistency(boundary, anchor), resized.amax(dim=(1, 2), keepdim=True) > 0
     matrix = torch.where(blended, matrix, steps.real_consistency(matrix))
     return Targets(heatmap[:, None], matrix[:, None], list(points.split_with_sizes(counts.tolist())), anchor)
@@ -71,7 +71,8 @@ def _check(mask: Tensor, size: int, ratio: Tensor | None) -> None:
         raise LaanetError(f"ratio: {ratio.tolist()}; give the blending ratio of each of the {len(mask)} masks, in (0, 1].")
 
 
-def _resize(mask: Tensor, size: int) -> Tensor:
+def shrink(mask: Tensor, size: int) -> Tensor:
+    """Masks (B, 1, H, W) averaged down to (B, 1, size, size), as `encode_targets` has them before Eq. 2."""
     return mask if mask.shape[-2:] == (size, size) else interpolate(mask, size=(size, size), mode="area")
 
 

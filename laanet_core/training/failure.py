@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import save
 
 from laanet_core.model.checkpoint import write_atomically
-from laanet_core.training.data import Batch
+from laanet_core.training.pairs import Batch
 
 
 def keep_batch(batch: Batch, path: Path) -> Path:

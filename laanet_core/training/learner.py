@@ -15,9 +15,9 @@ from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet, Output
 from laanet_core.params import Params
 from laanet_core.training.batch_norm import batch_norms, fixed_batch_statistics, share_batch_statistics
-from laanet_core.training.data import Batch
 from laanet_core.training.losses import Losses, Truth, total_loss
 from laanet_core.training.optim import make_optimizer, set_learning_rate
+from laanet_core.training.pairs import Batch
 from laanet_core.training.processes import mean_over_processes
 
 

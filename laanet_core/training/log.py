@@ -12,7 +12,10 @@ from laanet_core.tables import write_table
 
 @dataclass(frozen=True)
 class LogRow:
-    """One epoch (from 1): optimizer steps done, mean training losses, last learning rate, frame-level validation."""
+    """One epoch (from 1): optimizer steps done, mean training losses, last learning rate, frame-level validation.
+
+    unblended: pairs of the epoch whose mask had nothing left, so that their second image was real, too.
+    """
 
     epoch: int
     step: int
@@ -23,6 +26,7 @@ class LogRow:
     learning_rate: float
     val_loss: float
     val_auc: float
+    unblended: int = 0
 
 
 def better(row: LogRow, than: LogRow) -> bool:
@@ -35,8 +39,14 @@ def write_log(path: Path, rows: Sequence[LogRow]) -> None:
     write_table(path, [column.name for column in fields(LogRow)], map(asdict, rows))
 
 
-def write_metrics(path: Path, best: LogRow) -> None:
-    """Write the JSON that DVC metrics read: the best epoch and its values."""
-    metrics = {"best_epoch": best.epoch, "val_auc": best.val_auc, "val_loss": best.val_loss, "train_loss": best.loss}
+def write_metrics(path: Path, best: LogRow, left_out: int) -> None:
+    """Write the JSON that DVC metrics read: the best epoch and its values, and the number of train crops whose landmarks allow no blend."""
+    metrics = {
+        "best_epoch": best.epoch,
+        "val_auc": best.val_auc,
+        "val_loss": best.val_loss,
+        "train_loss": best.loss,
+        "crops_left_out": left_out,
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(metrics, indent=2) + "\n")

@@ -21,7 +21,7 @@ class Position:
 
     step: optimizer steps done; sums: of the losses (total, class, heat map, consistency) since the epoch began; recent: the same
     since the last point of the curves; points: of the curves (step, mean losses, learning rate); rows: finished epochs;
-    best: index of the best of them in `rows`, -1 before the first.
+    unblended: pairs without a fake since the epoch began; best: index of the best of them in `rows`, -1 before the first.
     Random draws need no place here: each is keyed by the seed and its step or item.
     """
 
@@ -30,6 +30,7 @@ class Position:
     recent: list[float] = field(default_factory=lambda: [0.0] * 4)
     points: list[list[float]] = field(default_factory=list)
     rows: list[LogRow] = field(default_factory=list)
+    unblended: int = 0
     best: int = -1
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import Sampler
 
 from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet, build_model, save_model
@@ -19,15 +20,18 @@ from laanet_core.parallel import worker_count
 from laanet_core.params import Params, Split
 from laanet_core.progress import Progress
 from laanet_core.randomness import seed_of
+from laanet_core.training.crops import Crops, make_loader
 from laanet_core.training.curves import write_curves
-from laanet_core.training.data import Batch, Clip, Pairs, TrainingBatches, make_loader, read_clips, validation_batches
+from laanet_core.training.data import Draw, Footage, TrainingBatches, read_clips, validation_batches
 from laanet_core.training.failure import keep_batch
 from laanet_core.training.learner import Learner, NotFinite
 from laanet_core.training.log import LogRow, better, write_log, write_metrics
 from laanet_core.training.losses import Losses
 from laanet_core.training.memory import keep_freed_memory
 from laanet_core.training.optim import learning_rate
-from laanet_core.training.processes import gather_objects, open_fabric
+from laanet_core.training.pairs import Batch, PairBatches
+from laanet_core.training.partners import partners_of
+from laanet_core.training.processes import gather_objects, mean_over_processes, open_fabric
 from laanet_core.training.state import load_state, save_state
 from laanet_core.training.validation import validate
 
@@ -63,25 +67,43 @@ def train(params: Params, files: TrainingFiles, work: Path) -> None:
     """
     fabric = open_fabric()
     rank, processes = fabric.global_rank, fabric.world_size
-    workers = min(worker_count() // processes, MOST_LOADERS) if fabric.device.type == "cuda" else 0
-    clips, validation_clips = (_read_split(split, params, files) for split in ("train", "val"))
-    batches = TrainingBatches(clips[0], params, rank, processes)
-    held_out = validation_batches(validation_clips[0], params)[rank::processes]
-    validation = make_loader(Pairs(validation_clips[0], params, validation_clips[1]), held_out, workers)
+    known, held_out = (_read_split(split, params, files) for split in ("train", "val"))
+    batches = TrainingBatches(known.real.clips, params, rank, processes)
     keep_freed_memory()
     with repeatable(fabric.device):
         learner = Learner(start_model(params, files.assets), params, fabric)
         training = Training(params, learner, batches.steps_per_epoch, files.reports, work)
+        training.tell_left_out(known.real)
         batches.start = training.position.step
-        training.run(make_loader(Pairs(clips[0], params, clips[1]), batches, workers), validation)
+        pairs = _make_pairs(known, batches, params, fabric, augmented=True)
+        validation = validation_batches(held_out.real.clips, params)[rank::processes]
+        training.run(pairs, _make_pairs(held_out, validation, params, fabric, augmented=False))
     training.publish(files.out)
     fabric.barrier()
 
 
-def _read_split(split: Split, params: Params, files: TrainingFiles) -> tuple[list[Clip], list[Clip] | None]:
-    """Real videos of a split, and its fakes where the training learns from those."""
+class SplitFootage(NamedTuple):
+    """The real videos of a split, and its fakes where the training learns from those."""
+
+    real: Footage
+    fakes: Footage | None
+
+
+def _read_split(split: Split, params: Params, files: TrainingFiles) -> SplitFootage:
     where = (files.crops, files.landmarks, files.index)
-    return read_clips(split, *where), read_clips(split, *where, label=1) if params.train.fakes == "dataset" else None
+    if params.train.fakes == "dataset":
+        return SplitFootage(read_clips(split, *where), read_clips(split, *where, label=1))
+    return SplitFootage(read_clips(split, *where, blend_size=params.crops.size), None)
+
+
+def _make_pairs(
+    footage: SplitFootage, batches: Sampler[list[Draw]] | list[list[Draw]], params: Params, fabric: Any, *, augmented: bool
+) -> PairBatches:
+    """Pairs for the draws of batches, made on the fabric's device; a GPU is fed by worker processes that read the crops."""
+    workers = min(worker_count() // fabric.world_size, MOST_LOADERS) if fabric.device.type == "cuda" else 0
+    real, fakes = footage.real.clips, footage.fakes and footage.fakes.clips
+    crops = Crops(real, params.seed, params.crops.size, partners_of(real, fakes, params, fabric.device))
+    return PairBatches(make_loader(crops, batches, workers), params, fabric.device, augmented=augmented)
 
 
 @contextmanager
@@ -121,14 +143,23 @@ class Training:
                 f"{work}: the processes found states of steps {sorted(steps)}; let LAANET_WORK be one folder that all of them see."
             )
         self.writes: bool = learner.fabric.is_global_zero
+        self.left_out = 0
+        self.waited_s = 0.0
         if self.position.step:
             self._say(f"train: going on at step {self.position.step} of {self.steps}")
 
-    def run(self, batches: DataLoader[Batch], validation: DataLoader[Batch]) -> None:
+    def tell_left_out(self, footage: Footage) -> None:
+        """Note, and say aloud, how many of the train crops have landmarks that allow no blend."""
+        self.left_out = footage.left_out
+        if footage.left_out:
+            crops = footage.left_out + sum(len(clip.members) for clip in footage.clips)
+            self._say(f"train: {footage.left_out} of {crops} crops are left out: their landmarks allow no blend")
+
+    def run(self, batches: Iterable[Batch], validation: Iterable[Batch]) -> None:
         """Take the steps that are left; validate after each epoch; save the state on the way."""
         with Progress("train", self.steps, self.position.step, shown=self.writes) as progress:
-            before = time.monotonic()
-            for batch in batches:
+            start = before = time.monotonic()
+            for batch in self._waiting_for(batches):
                 losses = self.step(batch)
                 if self.position.step % self.steps_per_epoch == 0:
                     self.finish_epoch(validation)
@@ -136,7 +167,16 @@ class Training:
                 elif self.position.step % self.params.train.save_every == 0:
                     self.save()
                 before, last = time.monotonic(), before
-                progress.advance(self._note(losses, self.params.train.batch_size / (before - last)))
+                waited = self.waited_s / (before - start)
+                progress.advance(self._note(losses, self.params.train.batch_size / (before - last), waited))
+
+    def _waiting_for(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches, the time that they are waited for being counted."""
+        asked = time.monotonic()
+        for batch in batches:
+            self.waited_s += time.monotonic() - asked
+            yield batch
+            asked = time.monotonic()
 
     def step(self, batch: Batch) -> Losses:
         """One step of SAM; raises LaanetError when the loss is not finite, and keeps a copy of the batch."""
@@ -151,6 +191,7 @@ class Training:
             what = f"{found} at step {position.step + 1} of epoch {epoch + 1}, on {', '.join(batch.items)}"
             raise LaanetError(f"train: {what}; the batch is kept in {where}; lower train.peak_learning_rate or mend those crops.") from None
         values = torch.stack(losses).tolist()
+        position.unblended += self._unblended(batch)
         position.step += 1
         position.sums, position.recent = (
             [total + value for total, value in zip(sums, values, strict=True)] for sums in (position.sums, position.recent)
@@ -161,20 +202,27 @@ class Training:
             position.recent = [0.0] * 4
         return losses
 
+    def _unblended(self, batch: Batch) -> int:
+        """Pairs of a batch, in all processes, whose second image is real, too."""
+        fakes = mean_over_processes(batch.truth.label.sum()) * self.learner.fabric.world_size
+        return self.params.train.batch_size // 2 - round(float(fakes))
+
     def _kept_batch(self) -> Path:
         """Where this process keeps the batch of the step that failed."""
         rank = f".rank-{self.learner.fabric.global_rank}" if self.learner.fabric.world_size > 1 else ""
         return self.work.with_name(f"{self.work.name}.step-{self.position.step + 1}{rank}.safetensors")
 
-    def finish_epoch(self, validation: DataLoader[Batch]) -> None:
+    def finish_epoch(self, validation: Iterable[Batch]) -> None:
         """Validate, note the epoch's row, and keep the network if it is the best so far."""
         position = self.position
         total, classification, heatmap, consistency = (value / self.steps_per_epoch for value in position.sums)
         rate = float(self.learner.optimizer.param_groups[0]["lr"])
         val_loss, val_auc = validate(self.learner.judged, validation, self.params, self.learner.fabric)
         epoch = len(position.rows) + 1
-        position.rows.append(LogRow(epoch, position.step, total, classification, heatmap, consistency, rate, val_loss, val_auc))
-        position.sums = [0.0] * 4
+        position.rows.append(
+            LogRow(epoch, position.step, total, classification, heatmap, consistency, rate, val_loss, val_auc, position.unblended)
+        )
+        position.sums, position.unblended = [0.0] * 4, 0
         if position.best < 0 or better(position.rows[-1], position.rows[position.best]):
             position.best = len(position.rows) - 1
             if self.writes:
@@ -193,20 +241,20 @@ class Training:
             shutil.copyfile(self.work / _BEST, out / "model.safetensors")
             save_model(self.learner.judged, out / "last.safetensors")
             self._report()
-            write_metrics(self.reports / "metrics.json", self.position.rows[self.position.best])
+            write_metrics(self.reports / "metrics.json", self.position.rows[self.position.best], self.left_out)
 
     def _report(self) -> None:
         write_log(self.reports / "log.csv", self.position.rows)
         write_curves(self.reports, self.position.points, self.position.rows)
 
-    def _note(self, losses: Losses, images_per_second: float) -> str:
-        """The progress line: the step's losses, its learning rate, the speed, and the last epoch's validation."""
+    def _note(self, losses: Losses, images_per_second: float, waited: float) -> str:
+        """The progress line: losses and learning rate of the step, the speed, the part of the time spent on pairs, the last validation."""
         names = ("loss", "class", "heat map", "consistency")
         parts = ", ".join(f"{name} {float(value):.3g}" for name, value in zip(names, losses, strict=True))
         rate = self.learner.optimizer.param_groups[0]["lr"]
         rows = self.position.rows
         validation = f", epoch {rows[-1].epoch}: val AUC {rows[-1].val_auc:.3f}" if rows else ""
-        return f"{parts}, rate {rate:.2g}, {images_per_second:.2g} images/s{validation}"
+        return f"{parts}, rate {rate:.2g}, {images_per_second:.2g} images/s, {waited:.0%} making pairs{validation}"
 
     def _say(self, text: str) -> None:
         if self.writes:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet
 from laanet_core.params import Params
-from laanet_core.training.data import Batch
 from laanet_core.training.learner import batch_losses, to_device
+from laanet_core.training.pairs import Batch
 from laanet_core.training.processes import gather_objects
 
 
 @torch.no_grad()
-def validate(model: LAANet, batches: DataLoader[Batch], params: Params, fabric: Any) -> tuple[float, float]:
+def validate(model: LAANet, batches: Iterable[Batch], params: Params, fabric: Any) -> tuple[float, float]:
     """Mean loss (Eq. 8) and AUC over the images of the val split, of which each process has its own batches.
 
     Leaves the model in evaluation mode. Raises LaanetError when there is no fake, or the loss is not finite.
@@ -31,7 +31,7 @@ def validate(model: LAANet, batches: DataLoader[Batch], params: Params, fabric: 
             losses, logit = batch_losses(model, *to_device(model, batch), params)
         loss += float(losses.total) * len(logit)
         logits.append(logit.double().cpu())
-        labels.append(batch.truth.label)
+        labels.append(batch.truth.label.cpu())
     nothing = [torch.zeros(0)]
     losses_of, logits_of, labels_of = zip(*gather_objects((loss, torch.cat(logits or nothing), torch.cat(labels or nothing))), strict=True)
     return _judge(sum(losses_of), torch.cat(logits_of), torch.cat(labels_of))

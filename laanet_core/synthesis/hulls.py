@@ -1,0 +1,103 @@
+"""Hulls of 68 landmarks: which of them allow a blend, and the polygons of their variants (reference_facts, section 5)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from laanet_core.params import Hull
+
+Points = NDArray[np.float32]
+
+MIN_AREA, MIN_INSIDE, MIN_ASPECT = 0.01, 0.8, 0.3
+RAISE = 0.5
+
+_JAW_RIGHT, _JAW_LEFT, _BROW_RIGHT, _BROW_LEFT = range(9), range(8, 17), range(17, 22), range(22, 27)
+_NOSE, _BRIDGE, _EYE_RIGHT, _EYE_LEFT, _MOUTH = range(27, 36), range(27, 31), range(36, 42), range(42, 48), range(48, 68)
+_FULL = ([*range(17), *_MOUTH], [0, 16, *_BROW_RIGHT, *_BROW_LEFT, *_NOSE])
+_COMPONENTS = (
+    [*_JAW_RIGHT, *_EYE_RIGHT],
+    [*_JAW_LEFT, *_EYE_LEFT],
+    [*_BROW_RIGHT, *_EYE_RIGHT, *_BRIDGE],
+    [*_BROW_LEFT, *_EYE_LEFT, *_BRIDGE],
+    [8, 21, 22, *_NOSE, *_MOUTH],
+)
+
+
+def usable(landmarks: Points, height: int, width: int) -> bool:
+    """Whether landmarks (68, 2), crop pixels (x, y), allow a blend in a crop of height x width.
+
+    False for coordinates that are not finite, a hull of which more than a fifth is outside the crop, a hull of less than
+    1 % of the crop, and one thinner than 3 : 10 (an extreme profile or collapsed points).
+    """
+    if not np.isfinite(landmarks).all() or np.abs(landmarks).max() > 2 * max(height, width):
+        return False
+    if np.ptp(landmarks, axis=0).min() < 1:  # less than a pixel across: OpenCV has no hull for points that coincide
+        return False
+    hull = cv2.convexHull(landmarks.astype(np.float32))
+    area = cv2.contourArea(hull)
+    if area < MIN_AREA * height * width:
+        return False
+    sides = cv2.minAreaRect(hull)[1]
+    crop = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
+    inside = cv2.intersectConvexConvex(hull, crop)[0]
+    return bool(min(sides) >= MIN_ASPECT * max(sides) and inside >= MIN_INSIDE * area)
+
+
+def hull_polygons(landmarks: Points, hull: Hull) -> list[Points]:
+    """Convex polygons (n, 2) in crop pixels whose union is one variant of the hull of landmarks (68, 2).
+
+    full: lower face with the mouth, and upper face from temple to temple with the nose; extended: hull of all points
+    with the brows raised towards the forehead; components: cheeks, brows with eyes and nose bridge, and the
+    middle of the face, each a hull of its own; face: hull of all points.
+    """
+    if hull == "full":
+        return [_convex(landmarks[group]) for group in _FULL]
+    if hull == "components":
+        return [_convex(landmarks[group]) for group in _COMPONENTS]
+    return [_convex(np.vstack([landmarks, _raised_brows(landmarks)]) if hull == "extended" else landmarks)]
+
+
+def _convex(points: Points) -> Points:
+    return np.asarray(cv2.convexHull(points.astype(np.float32)).reshape(-1, 2))
+
+
+def _raised_brows(landmarks: Points) -> Points:
+    """The ten brow points moved away from the nose tip by half of the brows' mean distance from it: about the middle of the forehead."""
+    brows = landmarks[[*_BROW_RIGHT, *_BROW_LEFT]]
+    upwards = brows.mean(axis=0) - landmarks[30]
+    return np.asarray(brows + RAISE * upwards, np.float32)
+
+
+def draw_polygons(polygons: list[list[Points]], height: int, width: int, device: torch.device) -> Tensor:
+    """Unions of convex polygons, one list of them (n, 2) an item, in pixels (x, y): uint8 (B, 1, height, width), 1 inside and 0 outside.
+
+    A pixel is inside when its centre is, or lies on the contour: on each row that a convex polygon crosses, from its leftmost to its
+    rightmost crossing.
+    """
+    order = sorted(range(len(polygons)), key=lambda item: -len(polygons[item]))  # those with a second, third polygon come first
+    drawn = torch.zeros(len(polygons), height, width, dtype=torch.bool, device=device)
+    columns = torch.arange(width, device=device, dtype=torch.int16)
+    for rank in range(max(map(len, polygons), default=0)):
+        parts = [polygons[item][rank] for item in order if len(polygons[item]) > rank]
+        first, last = (side.to(device)[..., None] for side in _row_spans(parts, height, width))
+        drawn[: len(parts)] |= (columns >= first) & (columns <= last)
+    return drawn[torch.from_numpy(np.argsort(order))].to(torch.uint8)[:, None]
+
+
+def _row_spans(polygons: list[Points], height: int, width: int) -> tuple[Tensor, Tensor]:
+    """First and last column inside convex polygons (n, 2) on each row, int16 (B, height); first > last where a row is not crossed."""
+    most = max(map(len, polygons))
+    corners = np.stack([np.vstack([polygon, np.repeat(polygon[-1:], most - len(polygon), axis=0)]) for polygon in polygons])
+    (x0, y0), (x1, y1) = (points.astype(np.float64).transpose(2, 0, 1)[..., None] for points in (corners, np.roll(corners, -1, axis=1)))
+    rows = np.arange(height)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = (rows - y0) / (y1 - y0)
+        crossed = (part >= 0) & (part <= 1)
+        across = x0 + part * (x1 - x0)
+    first = np.ceil(np.where(crossed, across, np.inf).min(axis=1)).clip(0, width)
+    last = np.floor(np.where(crossed, across, -np.inf).max(axis=1)).clip(-1, width - 1)
+    return torch.from_numpy(first.astype(np.int16)), torch.from_numpy(last.astype(np.int16))

@@ -1,0 +1,95 @@
+"""Real crops and their fakes with the targets, made on the device that trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from laanet_core.model.laanet import STRIDE
+from laanet_core.params import Params
+from laanet_core.synthesis import Blend, augment, encode_targets
+from laanet_core.synthesis.bi import make_cross_blends
+from laanet_core.synthesis.draws import Draws
+from laanet_core.synthesis.sbi import make_self_blends
+from laanet_core.synthesis.targets import shrink
+from laanet_core.training.crops import Faces, Samples
+from laanet_core.training.losses import Truth
+from laanet_core.training.prefetch import ahead
+
+
+class Batch(NamedTuple):
+    """Images uint8 (2n, 3, H, W): n real crops, then their fakes; what is known of all; and whence each comes."""
+
+    images: Tensor
+    truth: Truth
+    items: list[str]
+
+
+class PairBatches:
+    """Batches of pairs, made as they are asked for: on a GPU ahead of that, beside the network's own work.
+
+    samples: to make them of, anew for each iteration; augmented: as in `make_pairs`.
+    """
+
+    def __init__(self, samples: Iterable[Samples], params: Params, device: torch.device, *, augmented: bool) -> None:
+        self.samples, self.params, self.device, self.augmented = samples, params, device, augmented
+
+    def __iter__(self) -> Iterator[Batch]:
+        made = (make_pairs(to_device(part, self.device), self.params, augmented=self.augmented) for part in self.samples)
+        return ahead(made, self.device) if self.device.type == "cuda" else made
+
+
+def to_device(samples: Samples, device: torch.device) -> Samples:
+    """The images on a device; landmarks and keys stay where the draws are made."""
+    faces = _faces_to(samples.faces, device)
+    return samples._replace(faces=faces, partners=samples.partners and _faces_to(samples.partners, device))
+
+
+def _faces_to(faces: Faces, device: torch.device) -> Faces:
+    return faces._replace(images=faces.images.to(device, non_blocking=True))
+
+
+def make_pairs(samples: Samples, params: Params, *, augmented: bool) -> Batch:
+    """Real crops and their pseudo-fakes, or the fakes that they are paired with, and the targets of both.
+
+    augmented: change both of a pair alike, as training does and validation does not. A crop whose landmarks do not allow a blend stands
+    twice, real both times. All draws are functions of the samples' keys.
+    """
+    draws = Draws(samples.keys.numpy())
+    fakes = make_fakes(samples, draws, params)
+    real, fake, mask = fakes.real, fakes.fake, fakes.mask
+    if augmented:
+        real, fake, mask, _ = augment(real, fake, mask, samples.faces.landmarks, draws, params.augment)
+    seen = fakes.ok if params.train.fakes == "dataset" else mask.flatten(1).amax(dim=1) > 0
+    size = mask.shape[-1] // STRIDE
+    masks = shrink(mask, size)
+    anchors = torch.from_numpy(np.concatenate([draws.uniform("real anchor"), draws.uniform("anchor")]))
+    ratio = torch.cat([torch.ones_like(fakes.ratio), fakes.ratio])
+    targets = encode_targets(torch.cat([torch.zeros_like(masks), masks]), size, params.train.recipe, anchors, params.train.iou, ratio)
+    label = torch.cat([torch.zeros_like(seen), seen]).float()
+    return Batch(torch.cat([real, fake]), Truth(label, targets.heatmap, targets.consistency, targets.anchor), items_of(samples, params))
+
+
+def make_fakes(samples: Samples, draws: Draws, params: Params) -> Blend:
+    """The fakes of a batch before augmentation: pseudo-fakes, or those of the data set, of which no mask is known."""
+    faces, others = samples.faces, samples.partners
+    if others is None:
+        return make_self_blends(faces.images, faces.landmarks.numpy(), draws, params.synthesis)
+    if params.train.fakes == "dataset":
+        nowhere = torch.zeros_like(faces.images[:, :1], dtype=torch.float32)
+        sure = torch.ones(len(nowhere), dtype=torch.bool, device=nowhere.device)
+        return Blend(others.images, faces.images, nowhere, nowhere, sure, sure.float())
+    return make_cross_blends(faces.images, faces.landmarks.numpy(), others.images, others.landmarks.numpy(), draws, params.synthesis)
+
+
+def items_of(samples: Samples, params: Params) -> list[str]:
+    """Whence the images of a batch come: a pseudo-fake from its crop, or from two, a fake of the data set from its own."""
+    real = samples.faces.items
+    if samples.partners is None:
+        return real * 2
+    others = samples.partners.items
+    return real + (others if params.train.fakes == "dataset" else [f"{one} + {two}" for one, two in zip(real, others, strict=True)])

@@ -1,0 +1,60 @@
+"""Whom a real crop is trained with: another person of nearly the same landmarks (BI), or a fake of the data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from laanet_core.params import Params
+from laanet_core.synthesis.draws import Draws
+from laanet_core.synthesis.neighbours import nearest_faces
+from laanet_core.training.data import Clip, Draw
+
+
+class Partners(Protocol):
+    """A choice of a partner for each drawn crop."""
+
+    def pick(self, draw: Draw, key: int) -> tuple[Clip, int]:
+        """A clip, and one of its crops by number; a function of draw and key alone."""
+
+
+class FakeVideos:
+    """Fakes of the data set: each video is as likely as the others, and so is each of its crops."""
+
+    def __init__(self, fakes: Sequence[Clip]) -> None:
+        self.fakes = fakes
+
+    def pick(self, draw: Draw, key: int) -> tuple[Clip, int]:
+        """See Partners."""
+        draws = Draws(np.array([key]))
+        clip = self.fakes[int(draws.whole("fake video", 0, len(self.fakes) - 1)[0])]
+        return clip, int(draws.whole("fake crop", 0, len(clip.members) - 1)[0])
+
+
+class NearestPeople:
+    """Faces of other people: one of the `count` (at most) with the nearest landmarks. Raises LaanetError for fewer than two people."""
+
+    def __init__(self, clips: Sequence[Clip], count: int, device: torch.device) -> None:
+        self.clips = clips
+        self.starts = np.cumsum([0, *(len(clip.members) for clip in clips)])
+        people = [clip.person for clip in clips for _ in clip.members]
+        points = torch.from_numpy(np.concatenate([clip.points for clip in clips])).to(device)
+        self.table = nearest_faces(points, people, count).cpu().numpy()
+
+    def pick(self, draw: Draw, key: int) -> tuple[Clip, int]:
+        """See Partners."""
+        near = self.table[self.starts[draw.clip] + draw.crop]
+        near = near[near >= 0]
+        number = near[Draws(np.array([key])).whole("partner", 0, len(near) - 1)[0]]
+        clip = int(np.searchsorted(self.starts, number, side="right")) - 1
+        return self.clips[clip], int(number - self.starts[clip])
+
+
+def partners_of(clips: Sequence[Clip], fakes: Sequence[Clip] | None, params: Params, device: torch.device) -> Partners | None:
+    """The partners that a training with these parameters needs; fakes: where it learns from those of the data set."""
+    if fakes is not None:
+        return FakeVideos(fakes)
+    return NearestPeople(clips, params.synthesis.bi.neighbours, device) if params.synthesis.method == "bi" else None
