@@ -28,9 +28,10 @@ def _ascending(bounds: list[_Number]) -> list[_Number]:
 
 
 _ARange = (Field(min_length=2, max_length=2), AfterValidator(_ascending))
-Scales = Annotated[list[Annotated[float, Field(gt=0, le=10)]], *_ARange]
+Scales = Annotated[list[Annotated[float, Field(ge=0.2, le=5)]], *_ARange]
 Fractions = Annotated[list[Annotated[float, Field(gt=0, le=1)]], *_ARange]
 Deviations = Annotated[list[Annotated[float, Field(gt=0, le=100)]], *_ARange]
+Blurs = Annotated[list[Annotated[float, Field(gt=0, le=10)]], *_ARange]
 Kernels = Annotated[list[Annotated[int, Field(ge=1, le=99)]], *_ARange]
 Qualities = Annotated[list[Annotated[int, Field(ge=1, le=100)]], *_ARange]
 
@@ -262,7 +263,7 @@ class AugmentParams(Section):
     noise: Probability = 0.3
     noise_deviation: Deviations = [1, 12]
     blur: Probability = 0.2
-    blur_sigma: Deviations = [0.4, 1.6]
+    blur_sigma: Blurs = [0.4, 1.6]
     jpeg: Probability = 0.5
     jpeg_quality: Qualities = [40, 95]
 

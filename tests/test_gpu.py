@@ -1,8 +1,9 @@
-"""Training on a GPU: bf16, fused Adam, the same losses as on a CPU up to the precision."""
+"""Training on a GPU: bf16, fused Adam, the same losses as on a CPU up to the precision, pairs alike."""
 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -40,3 +41,19 @@ def test_a_gpu_learns_what_a_cpu_learns(dataset: Path, tmp_path: Path, changes: 
         assert gpu[column] == pytest.approx(cpu[column], rel=0.03), column
     model = load_model(tmp_path / "gpu/out/model.safetensors")
     assert all(value.device == torch.device("cpu") and bool(value.isfinite().all()) for value in model.state_dict().values())
+
+
+@pytest.mark.parametrize("method", ["sbi", "bi"])
+def test_pairs_made_on_a_gpu_are_those_made_on_a_cpu_within_rounding(dataset: Path, tmp_path: Path, method: str) -> None:
+    """Every draw is the same; kernels round in their own ways. In a process of its own, which sees the GPU."""
+    values = params_of().model_dump()
+    values["synthesis"]["method"] = method
+    (tmp_path / "params.json").write_text(json.dumps(values))
+    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    command = [sys.executable, "-m", "tests.gpu_pairs", str(dataset), str(tmp_path / "params.json")]
+    found = json.loads(subprocess.run(command, cwd=PROJECT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    assert found["pairs"] == 12
+    assert found["labels_differ"] == 0
+    assert found["pixel_mean"] < 1
+    assert found["heatmap_share"] < 0.02
+    assert found["consistency_mean"] < 0.005

@@ -74,7 +74,9 @@ def write_inputs(root: Path, rows: dict[str, list[Row]], params: Params, picture
     columns = ["epoch", "loss", "loss_class", "loss_heatmap", "loss_consistency", "val_loss", "val_auc"]
     log = [[epoch, 60 / epoch, 0.7, 1.2, 0.5, 70 / epoch, 1 - 0.4 / epoch] for epoch in range(1, 7)]
     write_table(root / "training/log.csv", columns, (dict(zip(columns, values, strict=True)) for values in log))
-    (root / "training/metrics.json").write_text(json.dumps({"best_epoch": 6, "val_auc": 0.93, "val_loss": 11.0, "train_loss": 10.0, "crops_left_out": 3}))
+    (root / "training/metrics.json").write_text(
+        json.dumps({"best_epoch": 6, "val_auc": 0.93, "val_loss": 11.0, "train_loss": 10.0, "crops_left_out": 3})
+    )
 
 
 def write_gallery(folder: Path, rows: list[Row], picture: np.ndarray[Any, Any] | None) -> None:

@@ -183,6 +183,23 @@ def test_a_pair_does_not_depend_on_the_batch_that_it_is_made_in(dataset: Path, m
         assert torch.equal(alone.truth.anchor, together.truth.anchor[at])
 
 
+@pytest.mark.parametrize("method", ["sbi", "bi"])
+def test_no_two_steps_share_their_draws(dataset: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, bytes]] = []
+    start = Draws._start
+
+    def noted(self: Draws, purpose: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+        drawn.append((purpose, self.keys.tobytes()))
+        return start(self, purpose)
+
+    clips, params = clips_of(dataset), params_with(method)
+    crops = crops_of(clips, params)
+    monkeypatch.setattr(Draws, "_start", noted)
+    make_pairs(collate([crops[draw] for draw in draw_epoch(clips, 0, 4, 1)]), params, augmented=True)
+    assert len(drawn) > 30
+    assert len(set(drawn)) == len(drawn)
+
+
 def params_with(method: str) -> Params:
     """Parameters with a method of synthesis."""
     values = params_of().model_dump()
@@ -299,6 +316,15 @@ def test_batches_made_ahead_are_the_same_in_the_same_order(dataset: Path) -> Non
     for here, there in zip(made, asked, strict=True):
         assert here.items == there.items
         assert torch.equal(here.images, there.images)
+
+
+def test_worker_processes_outlive_the_thread_that_makes_batches_ahead(dataset: Path) -> None:
+    clips, params = clips_of(dataset), params_of()
+    samples = make_loader(crops_of(clips, params), validation_batches(clips, params), 1)
+    batches = PairBatches(samples, params, torch.device("cpu"), augmented=False)
+    first, second = ([batch.items for batch in ahead(iter(batches), torch.device("cpu"))] for _ in range(2))
+    assert first == second
+    assert len(first) > 1
 
 
 def test_an_error_in_a_batch_made_ahead_is_raised_where_it_is_asked_for(dataset: Path) -> None:

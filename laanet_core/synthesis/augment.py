@@ -66,12 +66,12 @@ def _check(real: Tensor, fake: Tensor, mask: Tensor, landmarks: Tensor) -> None:
 def draw_geometry(draws: Draws, height: int, width: int, params: AugmentParams) -> Values:
     """Affine matrices (B, 2, 3) from old to new pixels (x, y): mirror, cut-out window shown at full size, and zoom about the centre."""
     last = np.array([width - 1, height - 1])
-    mirror = np.where(draws.chance("flip", params.flip), -1.0, 1.0)
+    mirror = np.where(draws.chance("augment flip", params.flip), -1.0, 1.0)
     matrices = _scaled(np.column_stack([mirror, np.ones(len(draws))]), np.column_stack([(1 - mirror) / 2 * last[0], np.zeros(len(draws))]))
-    side = np.where(draws.chance("crop", params.crop), draws.between("crop side", params.crop_side), 1)[:, None]
-    corner = draws.uniform("crop corner", count=2) * (1 - side) * last
+    side = np.where(draws.chance("augment crop", params.crop), draws.between("augment crop side", params.crop_side), 1)[:, None]
+    corner = draws.uniform("augment crop corner", count=2) * (1 - side) * last
     matrices = _scaled(1 / side, -corner / side) @ matrices
-    scale = np.where(draws.chance("scale", params.scale), draws.between("scale by", params.scale_by), 1)[:, None]
+    scale = np.where(draws.chance("augment scale", params.scale), draws.between("augment scale by", params.scale_by), 1)[:, None]
     return (_scaled(scale, (1 - scale) * last / 2) @ matrices)[:, :2]
 
 
@@ -92,15 +92,17 @@ def change_images(images: Tensor, draws: Draws, params: AugmentParams, kernels: 
     """The photometric steps on real images and then their fakes (2B, 3, H, W), in the order of a camera and a codec; erasing last."""
     changes = ("contrast", params.contrast), ("brightness", params.brightness), ("saturation", params.saturation), ("hue", params.hue)
     matrices = colour_matrices(*(draws.uniform(f"augment {name}", -most, most) for name, most in changes))
-    images = _at(images, draws.chance("colour", params.colour), lambda part, items: kernels.recolour(part, matrices[items]))
-    sigmas = draws.between("blur sigma", params.blur_sigma)
-    images = _at(images, draws.chance("blur", params.blur), lambda part, items: kernels.blur(part, sigmas[items]))
+    images = _at(images, draws.chance("augment colour", params.colour), lambda part, items: kernels.recolour(part, matrices[items]))
+    sigmas = draws.between("augment blur sigma", params.blur_sigma)
+    images = _at(images, draws.chance("augment blur", params.blur), lambda part, items: kernels.blur(part, sigmas[items]))
     images = _at(
-        images, draws.chance("noise", params.noise), lambda part, items: _add_noise(part, draws[items[: len(items) // 2]], params, kernels)
+        images,
+        draws.chance("augment noise", params.noise),
+        lambda part, items: _add_noise(part, draws[items[: len(items) // 2]], params, kernels),
     )
     low, high = params.jpeg_quality
-    qualities = draws.whole("jpeg quality", low, high)
-    images = _at(images, draws.chance("jpeg", params.jpeg), lambda part, items: kernels.compress(part, qualities[items]))
+    qualities = draws.whole("augment jpeg quality", low, high)
+    images = _at(images, draws.chance("augment jpeg", params.jpeg), lambda part, items: kernels.compress(part, qualities[items]))
     return _erase(images, draws, params)
 
 
@@ -128,18 +130,18 @@ def gaussian_noise(draws: Draws, shape: Sequence[int], params: AugmentParams, de
     Many times faster than drawing normal numbers, with a largest deviation of 2.9 sigma.
     """
     channels, height, width = shape
-    levels = np.rint(draws.between("noise deviation", params.noise_deviation)[:, None] * _NORMAL_QUANTILES).astype(np.int16)
-    return kernels.look_up(draws.noise_bytes("noise", (height, width, channels), device).permute(0, 3, 1, 2), levels)
+    levels = np.rint(draws.between("augment noise deviation", params.noise_deviation)[:, None] * _NORMAL_QUANTILES).astype(np.int16)
+    return kernels.look_up(draws.noise_bytes("augment noise bytes", (height, width, channels), device).permute(0, 3, 1, 2), levels)
 
 
 def _erase(images: Tensor, draws: Draws, params: AugmentParams) -> Tensor:
     """One rectangle of random place, size and colour over both images of a pair (random erasing, Zhong et al. 2017)."""
     sides = np.array(images.shape[-2:])
-    spans = np.column_stack([draws.between(f"erase {side}", params.erase_side) for side in ("height", "width")])
+    spans = np.column_stack([draws.between(f"augment erase {side}", params.erase_side) for side in ("height", "width")])
     lengths = np.maximum(1, np.rint(spans * sides)).astype(np.int64)
-    starts = (draws.uniform("erase place", count=2) * (sides - lengths + 1)).astype(np.int64)
-    colours = torch.from_numpy(draws.uniform("erase colour", 0, 256, 3).astype(np.uint8)).to(images.device)
-    for item in np.flatnonzero(draws.chance("erase", params.erase)):
+    starts = (draws.uniform("augment erase place", count=2) * (sides - lengths + 1)).astype(np.int64)
+    colours = torch.from_numpy(draws.uniform("augment erase colour", 0, 256, 3).astype(np.uint8)).to(images.device)
+    for item in np.flatnonzero(draws.chance("augment erase", params.erase)):
         (top, left), (high, wide) = starts[item], lengths[item]
         images[item :: len(draws), :, top : top + high, left : left + wide] = colours[item][:, None, None]
     return images

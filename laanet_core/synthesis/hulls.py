@@ -83,21 +83,20 @@ def draw_polygons(polygons: list[list[Points]], height: int, width: int, device:
     columns = torch.arange(width, device=device, dtype=torch.int16)
     for rank in range(max(map(len, polygons), default=0)):
         parts = [polygons[item][rank] for item in order if len(polygons[item]) > rank]
-        first, last = (side.to(device)[..., None] for side in _row_spans(parts, height, width))
-        drawn[: len(parts)] |= (columns >= first) & (columns <= last)
+        first, last = _row_spans(parts, height, width, device)
+        drawn[: len(parts)] |= (columns >= first[..., None]) & (columns <= last[..., None])
     return drawn[torch.from_numpy(np.argsort(order))].to(torch.uint8)[:, None]
 
 
-def _row_spans(polygons: list[Points], height: int, width: int) -> tuple[Tensor, Tensor]:
+def _row_spans(polygons: list[Points], height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """First and last column inside convex polygons (n, 2) on each row, int16 (B, height); first > last where a row is not crossed."""
     most = max(map(len, polygons))
     corners = np.stack([np.vstack([polygon, np.repeat(polygon[-1:], most - len(polygon), axis=0)]) for polygon in polygons])
-    (x0, y0), (x1, y1) = (points.astype(np.float64).transpose(2, 0, 1)[..., None] for points in (corners, np.roll(corners, -1, axis=1)))
-    rows = np.arange(height)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        part = (rows - y0) / (y1 - y0)
-        crossed = (part >= 0) & (part <= 1)
-        across = x0 + part * (x1 - x0)
-    first = np.ceil(np.where(crossed, across, np.inf).min(axis=1)).clip(0, width)
-    last = np.floor(np.where(crossed, across, -np.inf).max(axis=1)).clip(-1, width - 1)
-    return torch.from_numpy(first.astype(np.int16)), torch.from_numpy(last.astype(np.int16))
+    start = torch.from_numpy(corners.astype(np.float64)).to(device)
+    (x0, y0), (x1, y1) = ((points[..., :1], points[..., 1:]) for points in (start, start.roll(-1, dims=1)))
+    part = (torch.arange(height, device=device) - y0) / (y1 - y0)
+    crossed = (part >= 0) & (part <= 1)
+    across = x0 + part * (x1 - x0)
+    first = torch.where(crossed, across, torch.inf).amin(dim=1).ceil().clamp(0, width)
+    last = torch.where(crossed, across, -torch.inf).amax(dim=1).floor().clamp(-1, width - 1)
+    return first.to(torch.int16), last.to(torch.int16)

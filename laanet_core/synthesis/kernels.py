@@ -15,6 +15,7 @@ from torch import Tensor
 from laanet_core.synthesis import opencv, tensors
 
 Values = NDArray[np.float64]
+Whole = NDArray[np.int64]
 
 
 class Softening(NamedTuple):
@@ -24,10 +25,10 @@ class Softening(NamedTuple):
     1 dilated, 0 smoothed; edge_kernel, feather_kernel: odd sizes (B,) in those pixels; feather_sigma: (B,) deviation of the last blur.
     """
 
-    sides: NDArray[np.int64]
-    edge: NDArray[np.int64]
-    edge_kernel: NDArray[np.int64]
-    feather_kernel: NDArray[np.int64]
+    sides: Whole
+    edge: Whole
+    edge_kernel: Whole
+    feather_kernel: Whole
     feather_sigma: Values
 
 
@@ -79,8 +80,9 @@ class Kernels(Protocol):
     def soften(self, silhouettes: Tensor, shifts: Tensor, softening: Softening) -> Tensor:
         """Soft masks of silhouettes, uint8 (B, 1, H, W) of 0 and 1.
 
-        Resized to `sides` while every point moves by shifts, float32 (B, 2, n, n): pixels (x, y) of the silhouette, on a coarse grid; made
-        binary again at one half; contour and feathering as `softening` says, borders mirrored; resized back; scaled to a maximum of 1.
+        Resized to `sides`, each pixel showing what lies `shifts` away, float32 (B, 2, n, n) in pixels (x, y) of the silhouette, given on a
+        coarse grid; made binary again at one half; contour and feathering as `softening` says, borders mirrored; resized back; scaled to
+        a maximum of 1.
         A silhouette of which nothing is left gives a mask of 0.
         """
 

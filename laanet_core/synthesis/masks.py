@@ -9,7 +9,7 @@ from torch import Tensor
 from laanet_core.params import SynthesisParams
 from laanet_core.synthesis.draws import Draws
 from laanet_core.synthesis.hulls import Points, hull_polygons
-from laanet_core.synthesis.kernels import Softening, Values
+from laanet_core.synthesis.kernels import Softening, Values, Whole
 from laanet_core.synthesis.resampling import gaussian_taps, smoothing
 
 # Every length in pixels is one of a 384 px crop and scales with the crop, so that pseudo-fakes look alike at any size.
@@ -83,16 +83,14 @@ def draw_edges(draws: Draws, height: int, width: int, params: SynthesisParams) -
     return Softening(sides, edge, kernel, *_feathering(draws, height, width, params))
 
 
-def _feathering(
-    draws: Draws, height: int, width: int, params: SynthesisParams
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Values]:
+def _feathering(draws: Draws, height: int, width: int, params: SynthesisParams) -> tuple[Whole, Values]:
+    """Kernel and deviation of the last blur, each (B,)."""
     unit = unit_of(height, width)
-    return _odd_kernels(draws, "feather kernel", params.feather_kernel, unit, 3), draws.between(
-        "feather sigma", params.feather_sigma
-    ) * unit
+    sigma = draws.between("feather sigma", params.feather_sigma) * unit
+    return _odd_kernels(draws, "feather kernel", params.feather_kernel, unit, 3), sigma
 
 
-def _odd_kernels(draws: Draws, purpose: str, bounds: list[int], unit: float, least: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _odd_kernels(draws: Draws, purpose: str, bounds: list[int], unit: float, least: int) -> Whole:
     """Odd kernel sizes (B,), even over the odd numbers of a range of reference pixels; at least `least`."""
     low, high = (bounds[0] | 1) // 2, (bounds[1] - 1) // 2
     drawn = 2 * draws.whole(purpose, low, max(low, high)) + 1

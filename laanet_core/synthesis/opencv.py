@@ -89,7 +89,7 @@ def to_lab(images: Tensor) -> Tensor:
 
 def from_lab(lab: Tensor) -> Tensor:
     def to_bytes(image: NDArray[np.float32]) -> Any:
-        return cv2.convertScaleAbs(np.maximum(cv2.cvtColor(image, cv2.COLOR_Lab2RGB), 0), alpha=255)
+        return cv2.convertScaleAbs(cv2.cvtColor(image, cv2.COLOR_Lab2RGB), alpha=255)
 
     return _each(to_bytes, lab)
 

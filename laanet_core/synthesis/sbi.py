@@ -77,8 +77,8 @@ def _draw_masks(landmarks: Points, motion: Values, draws: Draws, images: Tensor,
 
 def _draw_motions(draws: Draws, height: int, width: int, params: SbiParams) -> Values:
     """Affine matrices (B, 2, 3) from source to target pixels: a shift across and down, and a scale about the centre."""
-    scale = draws.uniform("scale", params.scale, 1 / params.scale)
-    shift = np.column_stack([draws.uniform(f"shift {axis}", -part, part) for axis, part in (("x", params.shift_x), ("y", params.shift_y))])
+    scale = draws.uniform("motion scale", params.scale, 1 / params.scale)
+    shift = np.column_stack([draws.uniform(f"motion {axis}", -part, part) for axis, part in (("x", params.shift_x), ("y", params.shift_y))])
     centre = np.array([width - 1, height - 1]) / 2
     offset = (1 - scale)[:, None] * centre + shift * (width, height)
     return np.concatenate([np.eye(2) * scale[:, None, None], offset[..., None]], axis=2)

@@ -146,15 +146,7 @@ def _deform(silhouettes: Tensor, shifts: Tensor, sides: NDArray[np.int64]) -> Te
         step = length / torch.as_tensor(pixels, device=shifts.device)[:, None]
         centre = ((torch.arange(places.shape[-1 - axis], device=shifts.device) + 0.5) * step - 0.5).float()
         places[:, axis] += centre[:, None] if axis == 0 else centre[..., None]
-    return (_sample_at(silhouettes, places, "border") >= 0.5).float() * _on_canvas(sides, places)
-
-
-def _on_canvas(sides: NDArray[np.int64], canvas: Tensor) -> Tensor:
-    """1 where an item (B, C, h, w) has pixels, bool (B, 1, h, w)."""
-    (height, width), device = torch.as_tensor(sides, device=canvas.device).T[..., None, None, None], canvas.device
-    down, across = torch.arange(canvas.shape[-2], device=device)[:, None], torch.arange(canvas.shape[-1], device=device)
-    on: Tensor = (down < height) & (across < width)
-    return on
+    return (_sample_at(silhouettes, places, "border") >= 0.5).float()
 
 
 def _change_edge(moved: Tensor, softening: Softening) -> Tensor:

@@ -39,7 +39,8 @@ class PairBatches:
         self.samples, self.params, self.device, self.augmented = samples, params, device, augmented
 
     def __iter__(self) -> Iterator[Batch]:
-        made = (make_pairs(to_device(part, self.device), self.params, augmented=self.augmented) for part in self.samples)
+        samples = iter(self.samples)  # here, since worker processes end with the thread that starts them
+        made = (make_pairs(to_device(part, self.device), self.params, augmented=self.augmented) for part in samples)
         return ahead(made, self.device) if self.device.type == "cuda" else made
 
 
