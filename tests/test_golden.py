@@ -27,9 +27,9 @@ from tests.drawn_face import face_image, face_landmarks
 
 FOLDER = Path(__file__).parent / "golden"
 SIZE = 128
-# Between them they have three hulls, two ratios, either image changed, a coarser and two sharper ones, a shift of the channels, both
+# Between them they have three hulls, several ratios, either image changed, a coarser and two sharper ones, a shift of the channels, both
 # transfers of colour, erosion and dilation, and every augmentation.
-KEYS = 13619 + np.arange(3)
+KEYS = 3102 + np.arange(3)
 # Mean difference in grey levels, and share of those beyond four, up to which two sheets differ by rounding alone: a level as a rule, but
 # on the contour of a mask and after JPEG more. Both kernels differ by half as much.
 LIMITS = {"sbi": (0.15, 0.004), "bi": (0.15, 0.004), "augmented": (0.4, 0.01)}
@@ -114,7 +114,7 @@ def test_a_change_of_one_step_is_more_than_rounding(name: str, change: dict[str,
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_golden_images_are_small(name: str) -> None:
-    assert (FOLDER / f"{name}.png").stat().st_size < 150_000
+    assert (FOLDER / f"{name}.png").stat().st_size < 200_000
 
 
 if __name__ == "__main__":
