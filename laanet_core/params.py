@@ -144,7 +144,8 @@ class TrainParams(Section):
     freeze_epochs: epochs in which the backbone is not trained;
     rho: radius of SAM, 0 for plain Adam; gamma: exponent of the focal loss (Eq. 5);
     iou: overlap threshold t of the adaptive Gaussian radius; label_smoothing: amount taken from the hard labels by the paper's recipe
-    (the paper does not give it); clip_norm: largest norm of a gradient; ema: decay of the averaged weights that are validated and kept;
+    (the paper does not give it); clip_norm: largest norm of a gradient; ema: decay of the averaged weights and batch statistics that are
+    validated and kept;
     compile: torch.compile; recompute: recompute activations in the backward pass to save memory;
     keep_last: training states kept for resumption; save_every: optimizer steps between them; log_every: steps a point of the curves.
     """

@@ -39,7 +39,15 @@ def params_of(seed: int = 1, model: dict[str, Any] | None = None, top: dict[str,
     values |= {"seed": seed, **(top or {})}
     values["crops"]["size"] = SIZE
     values["model"] |= {"backbone": "test_efficientnet", "pretrained": False, **(model or {})}
-    values["train"] |= {"epochs": 3, "frames_per_epoch": 4, "batch_size": 4, "freeze_epochs": 1, "save_every": 2, "ema": None, **train_changes}
+    values["train"] |= {
+        "epochs": 3,
+        "frames_per_epoch": 4,
+        "batch_size": 4,
+        "freeze_epochs": 1,
+        "save_every": 2,
+        "ema": None,
+        **train_changes,
+    }
     return Params.model_validate(values)
 
 

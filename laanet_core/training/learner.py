@@ -42,8 +42,7 @@ class Learner:
         if params.train.recompute:
             recompute_activations(self.model)
         self.optimizer = make_optimizer(self.model, params.train)
-        decay = params.train.ema
-        self.average = None if decay is None else AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+        self.average = average_of(self.model, params.train.ema)
         self._norms = batch_norms(self.model)
         self._network: nn.Module | None = None
         self._frozen = False
@@ -102,6 +101,13 @@ class Learner:
             gc.collect()
             network = torch.compile(self.model) if self.params.train.compile else self.model
             self._network = self.fabric.setup_module(network)
+
+
+def average_of(model: LAANet, decay: float | None) -> AveragedModel | None:
+    """The running average of a network's weights, and of its batch statistics: the last step's would not be those of averaged weights."""
+    if decay is None:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
 
 
 def set_train_mode(model: LAANet, frozen_backbone: bool) -> None:
