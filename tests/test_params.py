@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from laanet_core.errors import LaanetError
-from laanet_core.params import load_params
+from laanet_core.params import AugmentParams, SynthesisParams, load_params
 
 ROOT = Path(__file__).parents[1]
 
@@ -79,3 +79,18 @@ def test_a_missing_and_a_malformed_file_are_one_sentence(tmp_path: Path) -> None
     (tmp_path / "params.yaml").write_text("- just\n- a list\n")
     with pytest.raises(LaanetError, match=r"params\.yaml"):
         load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("preset", ["demo", "paper"])
+def test_presets_say_the_defaults_of_the_synthesis(preset: str) -> None:
+    params = load_params(ROOT / "presets" / f"{preset}.yaml")
+    assert params.synthesis == SynthesisParams()
+    assert params.augment == AugmentParams()
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"), [("sbi", "sharpen", [0.5, 0.2]), ("bi", "edge_kernel", [9, 3]), ("sbi", "mask_kernel", [5])]
+)
+def test_a_range_upside_down_or_of_one_number_is_one_sentence(section: str, key: str, value: list[float], tmp_path: Path) -> None:
+    with pytest.raises(LaanetError, match=rf"synthesis\.{section}\.{key}: .*mend the value\."):
+        load_params(written(tmp_path, {f"synthesis.{section}.{key}": value}))
