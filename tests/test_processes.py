@@ -35,7 +35,7 @@ def run(params: Params, dataset: Path, out: Path, processes: int) -> str:
 
 @pytest.mark.parametrize("recipe", ["paper", "official"])
 def test_two_processes_get_the_losses_of_one(dataset: Path, tmp_path: Path, recipe: str) -> None:
-    params = params_of(model=EXACT, epochs=2, batch_size=8, learning_rate=1e-5, peak_learning_rate=1e-5, recipe=recipe, ema=0.9)
+    params = params_of(model=EXACT, epochs=2, batch_size=8, learning_rate=3e-6, peak_learning_rate=3e-6, recipe=recipe, ema=0.9)
     said = [run(params, dataset, tmp_path / str(count), count) for count in (1, 2)]
     logs = [list(csv.DictReader((tmp_path / str(count) / "reports/log.csv").open())) for count in (1, 2)]
     for alone, together in zip(*logs, strict=True):
