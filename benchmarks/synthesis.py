@@ -26,19 +26,18 @@ from torch import Tensor
 from benchmarks.machine import describe_machine
 from benchmarks.plain_synthesis import plain_pair
 from laanet_core.params import AugmentParams, SynthesisParams
-from laanet_core.synthesis import augment, encode_targets
+from laanet_core.synthesis import augment
 from laanet_core.synthesis.bi import make_cross_blends
 from laanet_core.synthesis.draws import Draws
 from laanet_core.synthesis.kernels import kernels_for
 from laanet_core.synthesis.sbi import make_self_blends
-from laanet_core.synthesis.targets import shrink
 from laanet_core.training.memory import keep_freed_memory
+from laanet_core.training.pairs import pair_targets
 from tests.drawn_face import face_landmarks
 
 RESULTS = Path(__file__).parent / "results"
 BATCHES = {"cpu": [8], "cuda": [8, 64, 256]}
 WAYS = {"sbi": ("sbi", False), "sbi, augmented": ("sbi", True), "bi": ("bi", False), "bi, augmented": ("bi", True)}
-STRIDE = 4
 
 
 class Stopwatch:
@@ -133,14 +132,7 @@ def make(way: str, faces: tuple[Tensor, np.ndarray[Any, np.dtype[np.float32]]], 
         points = torch.from_numpy(landmarks)
         changed = watch.step("augmentation's rest", lambda: augment(blend.real, blend.fake, mask, points, draws, AugmentParams(), watch))
         mask = changed.mask
-    watch.step("targets", lambda: _targets(mask, draws, blend.ratio))
-
-
-def _targets(mask: Tensor, draws: Draws, ratio: Tensor) -> None:
-    small = shrink(mask, mask.shape[-1] // STRIDE)
-    anchors = torch.from_numpy(np.concatenate([draws.uniform("real anchor"), draws.uniform("anchor")]))
-    both = torch.cat([torch.zeros_like(small), small])
-    encode_targets(both, small.shape[-1], "paper", anchors, ratio=torch.cat([torch.ones_like(ratio), ratio]))
+    watch.step("targets", lambda: pair_targets(mask, blend.ratio, draws, "paper", 0.7))
 
 
 def _plain(faces: tuple[Tensor, np.ndarray[Any, np.dtype[np.float32]]], number: int) -> None:

@@ -12,7 +12,7 @@ from laanet_core.params import SynthesisParams
 from laanet_core.synthesis.batches import put, take
 from laanet_core.synthesis.blending import Blend, Made, blend_where, check_batch
 from laanet_core.synthesis.draws import Draws, draw_keys
-from laanet_core.synthesis.hulls import Points, draw_polygons, usable
+from laanet_core.synthesis.hulls import Points, draw_polygons, usable_faces
 from laanet_core.synthesis.kernels import Kernels, Values, kernels_for
 from laanet_core.synthesis.masks import affine_shifts, draw_edges, draw_hulls, elastic_shifts
 
@@ -55,17 +55,16 @@ def make_cross_blends(
 ) -> Blend:
     """`cross_blend` with the draws of each item and, if wanted, other kernels than the device's own."""
     chosen = kernels or kernels_for(images.device)
-    both = zip((images, others), (landmarks, other_landmarks), strict=True)
-    good, good_other = (np.array([usable(points, *pictures.shape[-2:]) for points in marks]) for pictures, marks in both)
+    good = usable_faces(landmarks, *images.shape[-2:]) & usable_faces(other_landmarks, *others.shape[-2:])
     fits = np.tile(np.eye(2, 3), (len(images), 1, 1))
-    there = np.flatnonzero(good & good_other)
+    there = np.flatnonzero(good)
     if len(there):
         fits[there] = fit_affine(other_landmarks[there], landmarks[there])
 
     def make(part: Tensor, items: NDArray[np.int64]) -> Made:
         return _blend(part, landmarks[items], take(others, items), fits[items], draws[items], params, chosen)
 
-    return blend_where(images, good & good_other & _sound(fits), make)
+    return blend_where(images, good & _sound(fits), make)
 
 
 def fit_affine(sources: Points, targets: Points) -> Values:

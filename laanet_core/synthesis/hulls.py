@@ -47,6 +47,11 @@ def usable(landmarks: Points, height: int, width: int) -> bool:
     return bool(min(sides) >= MIN_ASPECT * max(sides) and inside >= MIN_INSIDE * area)
 
 
+def usable_faces(landmarks: Points, height: int, width: int) -> NDArray[np.bool_]:
+    """`usable` of each of some faces (B, 68, 2), bool (B,)."""
+    return np.array([usable(points, height, width) for points in landmarks], np.bool_)
+
+
 def hull_polygons(landmarks: Points, hull: Hull) -> list[Points]:
     """Convex polygons (n, 2) in crop pixels whose union is one variant of the hull of landmarks (68, 2).
 

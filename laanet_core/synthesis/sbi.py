@@ -12,7 +12,7 @@ from laanet_core.synthesis.batches import put, take
 from laanet_core.synthesis.blending import Blend, Made, blend_where, check_batch
 from laanet_core.synthesis.colour import colour_matrices
 from laanet_core.synthesis.draws import Draws, draw_keys
-from laanet_core.synthesis.hulls import Points, draw_polygons, usable
+from laanet_core.synthesis.hulls import Points, draw_polygons, usable_faces
 from laanet_core.synthesis.kernels import Kernels, Values, kernels_for
 from laanet_core.synthesis.masks import draw_hulls, draw_smoothing, elastic_shifts, unit_of
 
@@ -35,13 +35,12 @@ def self_blend(images: Tensor, landmarks: Tensor, generator: torch.Generator, pa
 
 def make_self_blends(images: Tensor, landmarks: Points, draws: Draws, params: SynthesisParams, kernels: Kernels | None = None) -> Blend:
     """`self_blend` with the draws of each item and, if wanted, other kernels than the device's own."""
-    height, width = images.shape[-2:]
     chosen = kernels or kernels_for(images.device)
 
     def make(part: Tensor, items: NDArray[np.int64]) -> Made:
         return _blend(part, landmarks[items], draws[items], params, chosen)
 
-    return blend_where(images, np.array([usable(points, height, width) for points in landmarks]), make)
+    return blend_where(images, usable_faces(landmarks, *images.shape[-2:]), make)
 
 
 def _blend(images: Tensor, landmarks: Points, draws: Draws, params: SynthesisParams, kernels: Kernels) -> Made:

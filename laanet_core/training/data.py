@@ -17,7 +17,7 @@ from laanet_core.media.landmarks import LandmarkStore
 from laanet_core.media.shards import Shard, crop_members
 from laanet_core.params import Params, Split
 from laanet_core.randomness import numpy_generator
-from laanet_core.synthesis.hulls import usable
+from laanet_core.synthesis.hulls import usable_faces
 
 VALIDATION = -1
 
@@ -79,7 +79,7 @@ def _read_clip(row: IndexRow, crops: Path, store: LandmarkStore) -> Clip:
 
 def _blendable(clip: Clip, size: int) -> Clip:
     """A clip's crops, of size x size pixels, whose landmarks allow a blend."""
-    kept = [number for number, points in enumerate(clip.points) if usable(points, size, size)]
+    kept = np.flatnonzero(usable_faces(clip.points, size, size))
     return replace(clip, members=[clip.members[number] for number in kept], points=clip.points[kept])
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from laanet_core.model.laanet import STRIDE
-from laanet_core.params import Params
-from laanet_core.synthesis import Blend, augment, encode_targets
+from laanet_core.params import Params, Recipe
+from laanet_core.synthesis import Blend, Targets, augment, encode_targets
 from laanet_core.synthesis.bi import make_cross_blends
 from laanet_core.synthesis.draws import Draws
 from laanet_core.synthesis.sbi import make_self_blends
@@ -66,13 +66,18 @@ def make_pairs(samples: Samples, params: Params, *, augmented: bool) -> Batch:
     if augmented:
         real, fake, mask, _ = augment(real, fake, mask, samples.faces.landmarks, draws, params.augment)
     seen = fakes.ok if params.train.fakes == "dataset" else mask.flatten(1).amax(dim=1) > 0
+    targets = pair_targets(mask, fakes.ratio, draws, params.train.recipe, params.train.iou)
+    label = torch.cat([torch.zeros_like(seen), seen]).float()
+    return Batch(torch.cat([real, fake]), Truth(label, targets.heatmap, targets.consistency, targets.anchor), items_of(samples, params))
+
+
+def pair_targets(mask: Tensor, ratio: Tensor, draws: Draws, recipe: Recipe, iou: float) -> Targets:
+    """Targets of n real images and then of their fakes with masks (n, 1, H, W) and blend ratios (n,): those of 2n images."""
     size = mask.shape[-1] // STRIDE
     masks = shrink(mask, size)
     anchors = torch.from_numpy(np.concatenate([draws.uniform("real anchor"), draws.uniform("anchor")]))
-    ratio = torch.cat([torch.ones_like(fakes.ratio), fakes.ratio])
-    targets = encode_targets(torch.cat([torch.zeros_like(masks), masks]), size, params.train.recipe, anchors, params.train.iou, ratio)
-    label = torch.cat([torch.zeros_like(seen), seen]).float()
-    return Batch(torch.cat([real, fake]), Truth(label, targets.heatmap, targets.consistency, targets.anchor), items_of(samples, params))
+    ratios = torch.cat([torch.ones_like(ratio), ratio])
+    return encode_targets(torch.cat([torch.zeros_like(masks), masks]), size, recipe, anchors, iou, ratios)
 
 
 def make_fakes(samples: Samples, draws: Draws, params: Params) -> Blend:
