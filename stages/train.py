@@ -19,9 +19,10 @@ import laanet_core.synthesis
 import laanet_core.training
 from laanet_core import randomness
 from laanet_core.datasets import index
+from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media import landmarks, shards
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, file_digest, item_key
+from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key
 from laanet_core.params import Params
 from laanet_core.training.processes import process_count
 from laanet_core.training.trainer import TrainingFiles, train

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from laanet_core.datasets.index import IndexRow
+from laanet_core.digests import file_digest
 from laanet_core.media.frames import extract_frames
 from laanet_core.media.shards import Shard, crop_members
-from laanet_core.media.workdir import WorkDir, file_digest
+from laanet_core.media.workdir import WorkDir
 from laanet_core.params import FramesParams
 from tests.videos import moving_pictures, write_video
 

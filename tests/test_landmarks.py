@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media.crops import FACE_COLUMNS, VIDEO_COLUMNS, crop, crop_box
 from laanet_core.media.landmarks import LandmarkStore, cache_landmarks, is_face
 from laanet_core.media.shape_predictor import dlib_box, predict_landmarks
 from laanet_core.media.shards import encode_png, note_member, write_shard
-from laanet_core.media.workdir import WorkDir, file_digest
+from laanet_core.media.workdir import WorkDir
 from laanet_core.tables import write_table
 
 PICTURE = np.ascontiguousarray(astronaut())

@@ -13,12 +13,13 @@ import pytest
 from numpy.typing import NDArray
 
 from laanet_core.datasets.index import IndexRow, write_index
+from laanet_core.digests import file_digest
 from laanet_core.media.crops import crop, crop_box
 from laanet_core.media.decode import decode_frames, probe
 from laanet_core.media.detectors import load_detector
 from laanet_core.media.shape_predictor import predict_landmarks
 from laanet_core.media.shards import encode_png, write_shard
-from laanet_core.media.workdir import WorkDir, file_digest
+from laanet_core.media.workdir import WorkDir
 from laanet_core.params import QualityParams, load_params
 from laanet_core.quality import QualityFiles, head_mask, mask_ssim, score_quality
 from laanet_core.tables import read_table, write_table

@@ -22,8 +22,9 @@ from pathlib import Path
 from laanet_core.assets.given import given_path, remedy
 from laanet_core.assets.hub import fetch_from_hub
 from laanet_core.assets.pinned import PINNED, Package, PinnedFile
+from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
-from laanet_core.media.workdir import clear_output, file_digest, link_item
+from laanet_core.media.workdir import clear_output, link_item
 from laanet_core.params import Params
 from laanet_core.progress import Progress
 

@@ -27,9 +27,10 @@ from laanet_core.demo.cast import CLIPS, FAKES, Clip, Fake
 from laanet_core.demo.clips import clip_frames, write_video
 from laanet_core.demo.faceswap import FaceImage, control_points, swap_face, triangulate
 from laanet_core.demo.tracks import track_face
+from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media import detectors, retinaface_boxes, shape_predictor
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, file_digest, item_key, link_item, run_items
+from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item, run_items
 from laanet_core.params import DemoParams
 from laanet_core.tables import write_table
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 
 from laanet_core.datasets.index import read_index
+from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.evaluation import predict, tables
 from laanet_core.evaluation.gallery import Scored, write_gallery
 from laanet_core.evaluation.predict import ScoreTask, score_videos
 from laanet_core.evaluation.tables import REPORTED, Row, note, score_table, write_results
 from laanet_core.media import shards
-from laanet_core.media.workdir import WorkDir, code_version, file_digest, item_key, output_path
+from laanet_core.media.workdir import WorkDir, code_version, item_key, output_path
 from laanet_core.model import LAANet, backbone, checkpoint, heads, laanet, load_model, padding, pyramid
 from laanet_core.parallel import one_thread
 from laanet_core.params import Params

@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from laanet_core.digests import file_digest
 from laanet_core.media import detectors, retinaface_boxes, shards
 from laanet_core.media.detectors import BATCH, FaceDetector, load_detector
 from laanet_core.media.retinaface_boxes import Face
 from laanet_core.media.shards import Shard, crop_members, encode_png, note_member, read_note, read_rgb, write_shard
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, file_digest, item_key, link_item, output_path, run_items
+from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item, output_path, run_items
 from laanet_core.params import CropsParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise

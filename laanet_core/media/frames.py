@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from laanet_core.datasets.index import IndexRow
+from laanet_core.digests import file_digest
 from laanet_core.media import decode, shards
 from laanet_core.media.decode import UndecodableError, VideoInfo, decode_frames, probe, select_frames
 from laanet_core.media.shards import Shard, encode_png, note_member, read_note, write_shard
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, file_digest, item_key, link_item, output_path, run_items
+from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item, output_path, run_items
 from laanet_core.params import FramesParams, Split
 from laanet_core.status import Status
 from laanet_core.summary import summarise

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
+from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media import shape_predictor, shards
 from laanet_core.media.crops import BOX_COLUMNS, CROP_COLUMNS
 from laanet_core.media.shape_predictor import predict_landmarks
 from laanet_core.media.shards import Shard, crop_members, read_rgb
-from laanet_core.media.workdir import WorkDir, code_version, file_digest, item_key, output_path, run_items
+from laanet_core.media.workdir import WorkDir, code_version, item_key, output_path, run_items
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table, write_table

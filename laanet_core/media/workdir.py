@@ -35,12 +35,6 @@ def code_version(*modules: ModuleType) -> str:
     return digest.hexdigest()
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def item_key(**parts: Any) -> str:
     """SHA-256 of the JSON of named parts (item digest, parameters, code version), independent of their order."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
