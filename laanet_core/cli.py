@@ -1,7 +1,10 @@
-"""The command `laanet`: what is done with checkpoints outside the pipeline."""
+"""The command `laanet`: what is done outside the pipeline, with checkpoints and with the files that it keeps."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +13,15 @@ from typing import Annotated
 import typer
 
 from laanet_core.errors import LaanetError
+from laanet_core.media.workdir import work_root
+from laanet_core.sizes import in_bytes, in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 
 
 @app.callback()
 def laanet() -> None:
-    """LAA-Net's checkpoints: import the published ones, export for other programs."""
+    """LAA-Net outside the pipeline: import and export checkpoints, check what is stored, make room."""
 
 
 @app.command()
@@ -45,6 +50,54 @@ def export(
     with _one_sentence():
         difference = export_onnx(source, out, image_size)
     typer.echo(f"{out}: written; differs from torch by {difference:.1e} of the largest value.")
+
+
+@app.command()
+def verify(
+    remove: Annotated[bool, typer.Option("--remove", help="Remove what is damaged, so that 'dvc repro' makes it anew.")] = False,
+) -> None:
+    """Read outputs, DVC's cache and the work folder again, and name each file that is not what it was when it was made."""
+    from laanet_core.media.verify import remove_damaged
+    from laanet_core.media.verify import verify as verify_artefacts
+
+    with _one_sentence():
+        verdict = verify_artefacts(Path.cwd(), _dvc_cache(), work_root())
+    for path in verdict.damaged:
+        typer.echo(f"damaged: {os.path.relpath(path)}")
+    gone = f", {len(verdict.absent)} listed ones are not here" if verdict.absent else ""
+    unknown = f", {verdict.unknown} work items without a digest" if verdict.unknown else ""
+    typer.echo(f"{verdict.checked} files ({in_words(verdict.n_bytes)}) read, {len(verdict.damaged)} damaged{gone}{unknown}")
+    if not verdict.damaged:
+        return
+    if not remove:
+        typer.echo("remove them with 'laanet verify --remove', then run 'dvc repro', which makes them anew.", err=True)
+        raise typer.Exit(1)
+    remove_damaged(verdict.damaged)
+    typer.echo("removed; 'dvc repro' makes them anew, 'dvc pull' fetches what was pushed.")
+
+
+@app.command()
+def clean(
+    most: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="What may be left, such as 50GB; the oldest items beyond it go as well.")
+    ] = None,
+) -> None:
+    """Remove from the work folder what the last run of each step did not use; outputs and DVC's cache stay as they are."""
+    from laanet_core.media.clean import clean_work
+
+    with _one_sentence():
+        report = clean_work(work_root(), in_bytes(most) if most else None)
+    for step in report.busy:
+        typer.echo(f"{step}: left alone, another run is writing there", err=True)
+    typer.echo(f"{report.removed} items removed ({in_words(report.freed)} freed), {report.kept} kept ({in_words(report.held)})")
+
+
+def _dvc_cache() -> Path:
+    """DVC's cache folder, wherever its configuration puts it; raises LaanetError outside a DVC project."""
+    done = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LaanetError(f"{Path.cwd()}: is no folder of a DVC project; run in the project's folder.")
+    return Path(done.stdout.strip())
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 
 SAVE_EVERY = 200
@@ -79,8 +80,10 @@ class DigestCache:
 def _stamp(path: Path) -> list[int]:
     """Size and modification time in nanoseconds; of a folder, the sum of its files' sizes and a number that changes with any of them."""
     facts = path.stat()
-    if not path.is_dir():
+    if stat.S_ISREG(facts.st_mode):
         return [facts.st_size, facts.st_mtime_ns]
+    if not stat.S_ISDIR(facts.st_mode):
+        raise OSError("neither a file nor a folder")  # a pipe, say, from which reading would wait for ever
     members = [(file.name, _stamp(file)) for file in _files_of(path)]
     listing = hashlib.sha256(repr(members).encode()).digest()
     return [sum(size for _, (size, _) in members), int.from_bytes(listing[:7])]

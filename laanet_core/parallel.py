@@ -1,19 +1,19 @@
-"""Worker processes for per-video work, and the rule that none outlives its parent."""
+"""Where per-video work runs, and the rule that no process outlives its parent."""
 
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
 from laanet_core.errors import LaanetError
+from laanet_core.workers import WorkerPool
 
 _PR_SET_PDEATHSIG = 1
 
@@ -33,9 +33,18 @@ def whole_number(variable: str, text: str, example: str = "") -> int:
 
 @contextmanager
 def open_executor() -> Iterator[Executor]:
-    """The executor for per-video work: a pool of `worker_count()` fresh processes."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(worker_count(), mp_context=context, initializer=start_worker) as pool:
+    """The executor for per-video work: `worker_count()` fresh processes, or the Dask cluster that LAANET_SCHEDULER names.
+
+    The choice changes no result. Calls whose process dies raise WorkerDiedError.
+    """
+    address = os.environ.get("LAANET_SCHEDULER", "")
+    if address:
+        from laanet_core.cluster import open_cluster
+
+        with open_cluster(address) as executor:
+            yield executor
+        return
+    with WorkerPool(worker_count(), start_worker) as pool:
         yield pool
 
 

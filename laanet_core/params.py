@@ -47,12 +47,18 @@ class DatasetParams(Section):
 
     root: folder of the data set, absolute or relative to the project.
     adapter: folder layout (`laanet_core.datasets`); by default the key itself where a layout has that name, else `folder`.
-    compression: which compression of a data set that has several (FF++, DFD).
+    compression: which compression of a data set that has several (FF++, DFD, lists of DeepfakeBench).
+    partial: go on with an official data set of which videos are missing; those that its lists name are rows with a status.
+    cropped: its pictures are face crops already, and nothing is to be cropped; by default what the layout says.
+    listing: JSON list of the layout `deepfakebench`, absolute or relative to root.
     """
 
     root: str
     adapter: str | None = None
     compression: Literal["c0", "c23", "c40"] = "c23"
+    partial: bool = False
+    cropped: bool | None = None
+    listing: str | None = None
 
 
 class AssetsParams(Section):

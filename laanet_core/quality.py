@@ -25,9 +25,10 @@ from laanet_core.datasets.index import IndexRow, read_index
 from laanet_core.evaluation.bins import bin_label
 from laanet_core.media import crops as crops_module
 from laanet_core.media.crops import CROP_COLUMNS, crop
+from laanet_core.media.items import run_items
 from laanet_core.media.landmarks import LandmarkStore
 from laanet_core.media.shards import Shard, read_rgb
-from laanet_core.media.workdir import WorkDir, code_version, item_key, output_path, run_items
+from laanet_core.media.workdir import WorkDir, code_version, item_key, output_path
 from laanet_core.params import QualityParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
@@ -129,8 +130,10 @@ def score_quality(
         prepared = {row.video_id: inputs.pair(row, params.forehead, size) for row in fakes}
     pairs = {name: pair for name, pair in prepared.items() if isinstance(pair, Pair)}
     keys = {name: _pair_key(pair, inputs) for name, pair in pairs.items()}
-    items = run_items(work, keys, compare_pair, pairs, executor, "quality")
+    items = run_items(work, keys, compare_pair, pairs, executor, "quality", give_up_pair)
     scores = {name: json.loads(path.read_text()) for name, path in items.items()}
+    for name in [name for name, values in scores.items() if "reason" in values]:
+        prepared[name] = Failure(Status.UNREADABLE, scores.pop(name)["reason"])
     table = [_video_row(row, prepared[row.video_id], scores.get(row.video_id, {}), params.bins) for row in fakes]
     write_table(out_csv, COLUMNS, table)
     write_table(out_frames_csv, FRAME_COLUMNS, _frame_rows(scores))
@@ -149,6 +152,11 @@ def compare_pair(pair: Pair, path: Path) -> None:
             real = read_rgb(sources, f"{pair.source_id}/{frame:06d}.png")
             values[frame] = round(mask_ssim(fake, real, mask), DECIMALS)
     path.write_text(json.dumps(values))
+
+
+def give_up_pair(pair: Pair, path: Path, reason: str) -> None:
+    """Write why a pair cannot be compared."""
+    path.write_text(json.dumps({"reason": reason}))
 
 
 class _Inputs:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from laanet_core.datasets.layouts import is_cropped
 from laanet_core.media.crops import crop_faces
 from laanet_core.media.workdir import WorkDir
 from laanet_core.parallel import open_executor
@@ -13,7 +14,8 @@ def crops(params: Params, dataset: str) -> None:
     """data/frames/<dataset> -> data/crops/<dataset>."""
     source, out, work = Path("data/frames") / dataset, Path("data/crops") / dataset, WorkDir(f"crops/{dataset}")
     with work.lock(), open_executor() as executor:
-        print(crop_faces(source, out, params.crops, Path("data/assets"), work, executor))
+        cropped = is_cropped(dataset, params.datasets[dataset])
+        print(crop_faces(source, out, params.crops, Path("data/assets"), work, executor, cropped=cropped))
 
 
 if __name__ == "__main__":

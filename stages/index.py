@@ -3,19 +3,33 @@
 from collections import Counter
 from pathlib import Path
 
+import yaml
+
 from laanet_core.datasets.index import write_index
 from laanet_core.datasets.layouts import build_index
 from laanet_core.media.workdir import work_root
-from laanet_core.params import Params
+from laanet_core.params import DatasetParams, Params
 from stages.runner import run_stage
 
 
 def index(params: Params, dataset: str) -> None:
-    """The data set's folder -> data/index/<dataset>.csv."""
+    """The data set's folder -> data/index/<dataset>.csv; where the folder is not, the index that dvc.lock has stays."""
+    root = params.datasets[dataset].root
+    if not Path(root).is_dir() and is_locked(dataset, params.datasets[dataset]):
+        print(f"index of {dataset}: kept as dvc.lock has it; '{root}' is not on this machine")
+        return
     rows = build_index(dataset, params.datasets[dataset], work_root() / "index")
     write_index(Path("data/index") / f"{dataset}.csv", rows)
     counts = Counter(f"{row.split} {'fake' if row.label else 'real'}" for row in rows)
     print(f"index of {dataset}: {len(rows)} videos ({', '.join(f'{count} {kind}' for kind, count in sorted(counts.items()))})")
+
+
+def is_locked(dataset: str, params: DatasetParams, lock: Path = Path("dvc.lock")) -> bool:
+    """Whether dvc.lock has an index made with the same parameters: of a root that was mistyped it has none."""
+    if not lock.is_file():
+        return False
+    stage = yaml.safe_load(lock.read_text())["stages"].get(f"index@{dataset}")
+    return stage is not None and stage["params"]["params.yaml"][f"datasets.{dataset}"] == params.model_dump(exclude_unset=True)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from laanet_core.assets import fetch_assets
 from laanet_core.media.workdir import work_root
+from tests.project import SMALL, Project
 from tests.training_set import params_of, run_training, write_training_set
 
 ROOT = Path(__file__).parents[1]
@@ -54,3 +56,19 @@ def finished(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("finished")
     run_training(params_of(), dataset, out)
     return out
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, asset_work: Path) -> Project:
+    """The cut-down demo, run from raw video to report and committed."""
+    project = Project.create(tmp_path_factory.mktemp("built") / "project", SMALL)
+    shutil.copytree(asset_work, project.root / ".work/assets", dirs_exist_ok=True)
+    project.dvc("repro")
+    project.commit()
+    return project
+
+
+@pytest.fixture
+def project(built: Project, tmp_path: Path) -> Project:
+    """A copy of the built project for one test to change."""
+    return built.copy(tmp_path / "project")

@@ -15,9 +15,10 @@ from skimage.data import astronaut
 from torchvision.ops import nms  # type: ignore[import-untyped]
 
 from laanet_core.errors import LaanetError
+from laanet_core.media import retinaface_boxes
 from laanet_core.media.crops import crop, crop_box, crop_faces
 from laanet_core.media.detectors import load_detector
-from laanet_core.media.retinaface_boxes import decode_faces, priors, suppress
+from laanet_core.media.retinaface_boxes import decode_faces, overlaps, priors, suppress
 from laanet_core.media.shards import Shard, crop_members, encode_png, note_member, read_rgb, write_shard
 from laanet_core.media.workdir import WorkDir
 from laanet_core.params import CropsParams
@@ -66,6 +67,22 @@ def test_suppression_keeps_the_boxes_that_torchvision_keeps() -> None:
     assert suppress(np.empty((0, 4))) == []
 
 
+def test_a_face_is_the_mean_of_its_candidates_weighted_by_score() -> None:
+    anchors = np.array([[50.0, 50.0, 32.0], [54.0, 50.0, 32.0], [54.0, 50.0, 32.0], [90.0, 50.0, 32.0]])
+    none, points = np.zeros((4, 4)), np.zeros((4, 10))
+    other, face = sorted(decode_faces(none, np.array([0.9, 0.6, 0.3, 0.8]), points, anchors, 0.5), key=lambda face: face.score)
+    assert np.allclose(face.box, (51.6 - 16, 34, 51.6 + 16, 66))
+    assert np.allclose(face.points, (51.6, 50))
+    assert face.score == 0.9
+    assert np.allclose(other.box, (74, 34, 106, 66))
+
+
+def test_a_box_overlaps_itself_wholly_and_one_of_no_area_not_at_all() -> None:
+    box = np.array([0.0, 0, 4, 4])
+    assert overlaps(box, np.array([[0.0, 0, 4, 4], [2, 0, 6, 4], [4, 0, 8, 4], [3, 3, 3, 3], [3, 3, 1, 1]])).tolist() == [1, 1 / 3, 0, 0, 0]
+    assert overlaps(np.zeros(4), np.zeros((1, 4))).tolist() == [0]
+
+
 def test_the_five_points_are_where_a_person_marks_them(assets: Path) -> None:
     (face,) = load_detector(PARAMS, assets).detect([PICTURE])[0]
     assert np.linalg.norm(face.points - FIVE, axis=1).max() < 6
@@ -84,7 +101,9 @@ def test_images_of_any_size_together_give_what_each_gives_alone(assets: Path) ->
     assert [len(faces) for faces in together] == [1, 0, 1, 1, 1]
     for image, faces in zip(images, together, strict=True):
         for one, other in zip(detector.detect([image])[0], faces, strict=True):
-            assert np.allclose(one.box, other.box, atol=1e-3)
+            assert one.box == other.box
+            assert one.score == other.score
+            assert np.array_equal(one.points, other.points)
 
 
 def test_a_large_image_is_searched_reduced_and_answered_in_its_own_pixels(assets: Path) -> None:
@@ -99,9 +118,10 @@ def test_several_faces_come_largest_first(assets: Path) -> None:
     assert first.box[0] > 160 > second.box[2]
 
 
-def test_the_resnet_finds_what_its_own_library_finds(tmp_path: Path) -> None:
+def test_the_resnet_finds_what_its_own_library_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from retinaface.predict_single import Model
 
+    monkeypatch.setattr(retinaface_boxes, "VOTE_OVERLAP", 1.0)  # the library takes the best candidate as it is
     torch.manual_seed(0)
     library = Model(max_size=160)
     with torch.no_grad():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 import shutil
 from pathlib import Path
 
@@ -12,30 +11,7 @@ import pytest
 import yaml
 
 from laanet_core.media.shards import Shard, crop_members, read_rgb
-from tests.project import ROOT, SMALL, Project, stages_run
-
-STEPS = ["frames", "crops", "landmarks", "quality"]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, asset_work: Path) -> Project:
-    """The cut-down demo, run from raw video to report and committed."""
-    project = Project.create(tmp_path_factory.mktemp("built") / "project", SMALL)
-    shutil.copytree(asset_work, project.root / ".work/assets", dirs_exist_ok=True)
-    project.dvc("repro")
-    project.commit()
-    return project
-
-
-@pytest.fixture
-def project(built: Project, tmp_path: Path) -> Project:
-    """A copy of the built project for one test to change."""
-    return built.copy(tmp_path / "project")
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+from tests.project import ROOT, Project, stages_run, table
 
 
 def test_every_promised_file_is_there_and_keeps_its_contract(built: Project) -> None:
@@ -124,75 +100,6 @@ def test_training_again_from_scratch_gives_the_same_bytes_and_metrics(project: P
     project.dvc("repro", "--force", "--single-item", "--no-run-cache", "evaluate@demo")
     assert project.outputs() == before
     assert project.metrics("demo/metrics.json") == metrics
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_killed_in_the_middle_a_stage_goes_on_and_ends_with_the_same_bytes(project: Project, step: str) -> None:
-    before, stage = project.outputs(), f"{step}@demo"
-    items = project.items(f"{step}/demo")
-    shutil.rmtree(project.root / ".work" / step)
-    project.environment["LAANET_WORKERS"] = "1"
-    command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
-    project.kill_when(command, lambda: len(project.items(f"{step}/demo")) >= 2)
-    kept = project.items(f"{step}/demo")
-    assert 2 <= len(kept) < len(items)
-    (project.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
-    project.dvc(*command[1:])
-    after = project.items(f"{step}/demo")
-    assert after.keys() == items.keys()
-    assert {key: after[key] for key in kept} == kept, "a finished video was computed again"
-    assert project.outputs() == before
-
-
-def test_killed_training_resumes_and_ends_with_the_same_bytes(project: Project) -> None:
-    before = project.outputs()
-    states = project.root / ".work/train"
-    command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", "train"]
-    project.kill_when(command, lambda: any(states.rglob("state-*.pt")))
-    (project.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
-    assert re.search(r"train: going on at step [1-9]", project.dvc(*command[1:]))
-    assert project.outputs() == before
-
-
-def test_one_added_video_is_one_videos_work(project: Project) -> None:
-    source = next((project.root / "data/raw/demo").rglob("*.mp4"))
-    folder = project.root / "mine/real"
-    folder.mkdir(parents=True)
-    clips = sorted((project.root / "data/raw/demo/val/real").glob("*.mp4"))
-    for clip in clips[:2]:
-        shutil.copyfile(clip, folder / clip.name)
-    project.set({"datasets.mine": {"root": "mine"}})
-    project.dvc("repro", "landmarks@mine")
-    before = {step: project.items(f"{step}/mine") for step in STEPS[:3]}
-    shutil.copyfile(source, folder / "added.mp4")
-    project.dvc("repro", "landmarks@mine")
-    for step, items in before.items():
-        after = project.items(f"{step}/mine")
-        assert len(after) == len(items) + 1 == 3, step
-        assert {key: after[key] for key in items} == items, step
-
-
-def test_a_users_own_folder_is_scored_with_one_parameter(project: Project) -> None:
-    demo = project.root / "data/raw/demo/test"
-    mine = project.root.parent / "mine"
-    for kind in ("real", "fake"):
-        (mine / kind).mkdir(parents=True)
-        for clip in sorted((demo / kind).glob("*.mp4"))[:2]:
-            shutil.copyfile(clip, mine / kind / clip.name)
-    (mine / "real/empty.mp4").touch()
-    (mine / "fake/letter.mp4").write_text("Dear Sir or Madam\n")
-    whole = next(iter(sorted((demo / "real").glob("*.mp4")))).read_bytes()
-    (mine / "fake/cut.mp4").write_bytes(whole[: len(whole) // 3])
-    output = project.dvc("exp", "run", "-S", f"+datasets.mine.root={mine}")
-    assert "train" not in stages_run(output)
-    scores = {row["video_id"]: row for row in table(project.root / "reports/mine/scores.csv")}
-    assert len(scores) == 7
-    for broken in ("real/empty", "fake/letter", "fake/cut"):
-        assert scores[broken]["status"] in {"unreadable", "too_few_frames"}
-        assert (scores[broken]["score"], scores[broken]["reason"] != "") == ("", True)
-    assert sum(row["status"] == "ok" for row in scores.values()) >= 3
-    assert project.metrics("mine/metrics.json").keys() == project.metrics("demo/metrics.json").keys()
-    assert "unreadable" in output
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from laanet_core.datasets.index import IndexRow, write_index
 from laanet_core.digests import file_digest
 from laanet_core.media.crops import crop, crop_box
-from laanet_core.media.decode import decode_frames, probe
 from laanet_core.media.detectors import load_detector
+from laanet_core.media.footage import open_footage
 from laanet_core.media.shape_predictor import predict_landmarks
 from laanet_core.media.shards import encode_png, write_shard
 from laanet_core.media.workdir import WorkDir
@@ -210,10 +210,10 @@ def test_a_value_outside_the_bins_says_so(videos: Videos, tmp_path: Path) -> Non
 
 def test_workers_and_finished_work_change_no_byte_and_other_bins_recompute_nothing(videos: Videos, tmp_path: Path) -> None:
     videos.score(tmp_path / "two")
-    items = {path: path.stat().st_ino for path in (tmp_path / "work").rglob("*") if path.is_file()}
+    items = {path: path.stat().st_ino for path in (tmp_path / "work").rglob("??/*")}
     videos.score(tmp_path / "again", params=replace_bins([0.0, 1.0]))
     videos.score(tmp_path / "again", workers=1)
-    assert {path: path.stat().st_ino for path in (tmp_path / "work").rglob("*") if path.is_file()} == items
+    assert {path: path.stat().st_ino for path in (tmp_path / "work").rglob("??/*")} == items
     assert len(items) == 2
     for name in ("q.csv", "q_frames.csv"):
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
@@ -229,12 +229,17 @@ def test_a_set_of_reals_alone_gives_an_empty_table(videos: Videos, tmp_path: Pat
     assert videos.summary == "quality: 0 videos"
 
 
+def frame_10(path: Path) -> NDArray[np.uint8]:
+    """Frame 10 of a video."""
+    with open_footage(path) as footage:
+        return dict(footage.frames([10]))[10]
+
+
 @pytest.mark.parametrize("pair", ["ffpp_c23_FaceSwap_634_660", "ghost_mark", "roop_inswapper_output"])
 def test_real_face_swaps_score_in_the_range_that_celeb_df_reports(pair: str, shared: Path, assets: Path) -> None:
     """Celeb-DF, Table 2: from 0.80 (DF-TIMIT) to 0.92 (Celeb-DF) on average."""
     folder = shared / "data/video_pairs" / pair
-    images = [dict(decode_frames(path, [10], probe(path)))[10] for path in sorted(folder.iterdir())]
-    fake, real = images
+    fake, real = (frame_10(path) for path in sorted(folder.iterdir()))
     face = load_detector(load_params(Path(__file__).parents[1] / "presets/demo.yaml").crops, assets).detect([real])[0][0]
     box = crop_box(face.box, 1.25)
     points = (predict_landmarks(real, face.box, assets) - np.array(box[:2])) * 384 / (box[2] - box[0])

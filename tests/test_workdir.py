@@ -5,47 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from laanet_core.errors import LaanetError
-from laanet_core.media.workdir import WorkDir, item_key, link_item, output_path, run_items
+from laanet_core.media.workdir import WorkDir, item_key, link_item, output_path
 from laanet_core.parallel import open_executor, worker_count
-
-
-def write_twice(task: tuple[str, Path], path: Path) -> None:
-    """Compute of these tests: logs that it ran, writes the task's text; the text 'broken' fails half-way."""
-    text, log = task
-    with log.open("a") as file:
-        file.write(f"{text}\n")
-    path.write_text(text[: len(text) // 2])
-    if text == "broken":
-        raise ValueError("half-way")
-    path.write_text(text)
-
-
-def run(work: WorkDir, texts: list[str], log: Path) -> dict[str, Path]:
-    keys = {text: item_key(text=text) for text in texts}
-    with ThreadPoolExecutor(2) as pool:
-        return run_items(work, keys, write_twice, {text: (text, log) for text in texts}, pool, "test")
-
-
-def test_only_what_is_not_there_is_computed(tmp_path: Path) -> None:
-    work, log = WorkDir("step", tmp_path / "work"), tmp_path / "log"
-    run(work, ["one", "two"], log)
-    paths = run(work, ["one", "two", "three"], log)
-    assert sorted(log.read_text().split()) == ["one", "three", "two"]
-    assert {name: path.read_text() for name, path in paths.items()} == {"one": "one", "two": "two", "three": "three"}
-
-
-def test_a_failing_item_leaves_no_half_file_and_keeps_the_others(tmp_path: Path) -> None:
-    work, log = WorkDir("step", tmp_path / "work"), tmp_path / "log"
-    run(work, ["whole"], log)
-    with pytest.raises(ValueError, match="half-way"):
-        run(work, ["whole", "broken"], log)
-    assert [path.read_text() for path in work.folder.glob("*/*")] == ["whole"]
 
 
 def test_keys_differ_with_every_part_and_not_with_order() -> None:
@@ -135,15 +101,3 @@ def test_a_stage_and_its_workers_end_when_dvc_is_killed(tmp_path: Path, shell: s
     while running(stage) or running(worker):
         assert time.monotonic() < deadline, "the stage outlived dvc"
         time.sleep(0.05)
-
-
-def die(task: None, path: Path) -> None:
-    """A compute whose process is killed, as by a decoder's crash."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_worker_that_dies_is_one_sentence_that_names_an_unfinished_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAANET_WORKERS", "1")
-    work = WorkDir("step", tmp_path)
-    with open_executor() as executor, pytest.raises(LaanetError, match=r"worker process died.*'clip'.*LAANET_WORKERS"):
-        run_items(work, {"clip": item_key(text="clip")}, die, {"clip": None}, executor, "frames")

@@ -22,10 +22,10 @@ def moving_pictures(count: int, height: int = 48, width: int = 64, seed: int = 0
 
 def write_video(
     path: Path, pictures: list[Image], codec: str = "libx264", pix_fmt: str = "yuv420p", options: dict[str, str] | None = None,
-    times: list[int] | None = None,
+    times: list[int] | None = None, muxing: dict[str, str] | None = None,
 ) -> Path:  # fmt: skip
-    """Encode pictures at 25 frames/s, or at `times` in hundredths of a second."""
-    with av.open(str(path), "w") as container:
+    """Encode pictures at 25 frames/s, or at `times` in hundredths of a second; `options` are the encoder's, `muxing` the container's."""
+    with av.open(str(path), "w", options=muxing or {}) as container:
         stream = container.add_stream(codec, rate=100 if times else 25, options=options or {})
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pix_fmt

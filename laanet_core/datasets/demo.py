@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from laanet_core.datasets.entry import Entry
+from laanet_core.datasets.entry import Entry, Layout
 from laanet_core.datasets.listed import read_listing
 from laanet_core.errors import LaanetError
 from laanet_core.params import DatasetParams
@@ -18,3 +18,6 @@ def find(root: Path, params: DatasetParams) -> list[Entry]:
     if not (root / TABLE).is_file():
         raise LaanetError(f"{root / TABLE}: not found; set demo.enabled to true and run 'dvc repro demo', or remove datasets.demo.")
     return read_listing(root, TABLE)
+
+
+LAYOUT = Layout(find, TREE, official=False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from laanet_core.datasets.entry import Entry
-from laanet_core.datasets.ffpp import sequence_videos
+from laanet_core.datasets.entry import Entry, Layout
+from laanet_core.datasets.ffpp import sequence_folder
+from laanet_core.datasets.files import videos_under
 from laanet_core.params import DatasetParams
 
 TREE = (
@@ -16,15 +17,20 @@ METHOD = "DeepFakeDetection"
 
 
 def find(root: Path, params: DatasetParams) -> list[Entry]:
-    """Videos of one compression, all of split test; the fake `AA_BB__scene__HASH` was made from `actors/AA__scene`, a video of actor AA."""
+    """Videos of one compression, all of split test; the fake `AA_BB__scene__HASH` was made from `actors/AA__scene`, a video of actor AA.
+
+    It comes without a list, so that only the number of its videos tells whether some are missing.
+    """
     entries = []
-    for path in sequence_videos(root, "original_sequences/actors", params.compression):
+    originals = sequence_folder(root, "original_sequences/actors", params.compression)
+    for path in videos_under(root / originals):
         video = f"actors/{Path(path).stem}"
-        entries.append(Entry(video, path, 0, "real", "test", params.compression, person=video.partition("__")[0]))
-    for path in sequence_videos(root, f"manipulated_sequences/{METHOD}", params.compression):
+        entries.append(Entry(video, f"{originals}/{path}", 0, "real", "test", params.compression, person=video.partition("__")[0]))
+    fakes = sequence_folder(root, f"manipulated_sequences/{METHOD}", params.compression)
+    for path in videos_under(root / fakes):
         name = Path(path).stem
         source = f"actors/{source_name(name)}"
-        entries.append(Entry(f"{METHOD}/{name}", path, 1, METHOD, "test", params.compression, source))
+        entries.append(Entry(f"{METHOD}/{name}", f"{fakes}/{path}", 1, METHOD, "test", params.compression, source))
     return entries
 
 
@@ -32,3 +38,6 @@ def source_name(fake: str) -> str:
     """Name of the pristine video of a fake: `01_02__scene__HASH` -> `01__scene`."""
     actors, _, rest = fake.partition("__")
     return f"{actors.partition('_')[0]}__{rest.rpartition('__')[0]}"
+
+
+LAYOUT = Layout(find, TREE, published={"test real": 363, "test fake": 3068})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from laanet_core.datasets.entry import Entry, inside, read_json_table, stem
+from laanet_core.datasets.entry import Entry, Layout, stem
+from laanet_core.datasets.files import inside, read_json_table, read_rows
 from laanet_core.errors import LaanetError
 from laanet_core.params import DatasetParams
-from laanet_core.tables import read_table
 
 TREE = "labels.csv (filename, label) with the videos beside it or in videos/; or metadata.json beside videos, in the folder or in its parts"
 LABELS, METADATA, METHOD = "labels.csv", "metadata.json", "DFDC"
@@ -16,7 +16,7 @@ LABELS, METADATA, METHOD = "labels.csv", "metadata.json", "DFDC"
 def find(root: Path, params: DatasetParams) -> list[Entry]:
     """Videos of labels.csv (split test) and of every metadata.json (split train), whose `original` names the pristine video.
 
-    Raises LaanetError when there is neither or a label is unknown.
+    Raises LaanetError when a list is malformed or a label is unknown.
     """
     entries = _test_videos(root) if (root / LABELS).is_file() else []
     for metadata in sorted([*root.glob(METADATA), *root.glob(f"*/{METADATA}")]):
@@ -28,11 +28,10 @@ def _test_videos(root: Path) -> list[Entry]:
     """Rows of labels.csv: 1 is fake."""
     entries = []
     folder = "videos/" if (root / "videos").is_dir() else ""
-    for number, row in enumerate(read_table(root / LABELS, ["filename", "label"]), 2):
-        where = f"{root / LABELS}, line {number}"
+    for where, row in read_rows(root / LABELS, ["filename", "label"], TREE, "download it again"):
         if row["label"] not in {"0", "1"}:
             raise LaanetError(f"{where}: label is {row['label']!r}; it should be 0 or 1.")
-        path = inside(root, folder + (row["filename"] or ""), where)
+        path = inside(root, folder + row["filename"], where)
         label = int(row["label"])
         entries.append(Entry(stem(path), path, label, METHOD if label else "real", "test"))
     return entries
@@ -42,12 +41,15 @@ def _part(root: Path, metadata: Path) -> list[Entry]:
     """Records of one train part."""
     folder = metadata.parent.relative_to(root)
     entries = []
-    for name, record in sorted(read_json_table(metadata).items()):
+    for name, record in sorted(read_json_table(metadata, TREE).items()):
         where = f"{metadata}, record {name!r}"
         path = inside(root, (folder / name).as_posix(), where)
-        if record.get("label") not in {"REAL", "FAKE"}:
+        if record.get("label") not in ("REAL", "FAKE"):
             raise LaanetError(f"{where}: label is {record.get('label')!r}; it should be REAL or FAKE.")
         label, original = int(record["label"] == "FAKE"), record.get("original") or ""
         source = stem((folder / str(original)).as_posix()) if label and original else ""
         entries.append(Entry(stem(path), path, label, METHOD if label else "real", "train", source_id=source))
     return entries
+
+
+LAYOUT = Layout(find, TREE, selective=True)

@@ -1,25 +1,24 @@
-"""What a layout says of one video, and the tools that layouts share."""
+"""What a layout says of one video, and what it says of itself."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from laanet_core.errors import LaanetError
-from laanet_core.params import Split
+from laanet_core.params import DatasetParams, Split
 
 VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".png", ".webp"})
+MEDIA_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
 class Entry:
     """One video as its layout knows it: `IndexRow` without what its bytes tell.
 
-    path is relative to the root, with slashes; person is empty where the layout does not tell who is seen.
+    path: a video file, an image (one frame) or a folder of images (one a frame), relative to the root, with slashes;
+    person is empty where the layout does not tell who is seen.
     """
 
     video_id: str
@@ -31,42 +30,30 @@ class Entry:
     source_id: str = ""
     person: str = ""
 
+    @property
+    def kind(self) -> str:
+        """Split and label in words, `test fake`."""
+        return f"{self.split} {'fake' if self.label else 'real'}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A form of folder.
+
+    find: entries of a root, those that its lists name and that are not there too; raises LaanetError for what it cannot make sense of;
+    tree: what the root should hold, in words; official: it is known which videos there should be, so that a missing one is told;
+    published: number of videos of a kind (`test fake`, or `in all`), as its makers give it; selective: other videos in the root than
+    those it lists are left out; cropped: its pictures are face crops.
+    """
+
+    find: Callable[[Path, DatasetParams], list[Entry]]
+    tree: str
+    official: bool = True
+    published: Mapping[str, int] = field(default_factory=dict)
+    selective: bool = False
+    cropped: bool = False
+
 
 def stem(path: str) -> str:
-    """A path without its suffix: the usual video id."""
-    return str(PurePosixPath(path).with_suffix(""))
-
-
-def videos_under(folder: Path) -> Iterator[str]:
-    """Paths, relative to a folder and with slashes, of all video files under it, in order; hidden files are left out."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
-                yield (Path(parent) / name).relative_to(folder).as_posix()
-
-
-def inside(root: Path, path: str, where: str) -> str:
-    """A listed path, tidied; raises LaanetError when it leads out of the root, by `..` or a link."""
-    tidy = PurePosixPath(os.path.normpath(path))
-    if not path or tidy.is_absolute() or "\x00" in path or not (root / tidy).resolve().is_relative_to(root.resolve()):
-        raise LaanetError(f"{where}: path {path!r} leads out of {root}; list paths relative to that folder and inside it.")
-    return str(tidy)
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file; raises LaanetError when it is missing or malformed."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise LaanetError(f"{path}: not found; put the data set's own file there.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise LaanetError(f"{path}: not valid JSON ({error}); download it again.") from None
-
-
-def read_json_table(path: Path) -> dict[str, dict[str, Any]]:
-    """A JSON file that maps file names to records; raises LaanetError when it is anything else."""
-    loaded = read_json(path)
-    if not isinstance(loaded, dict) or not all(isinstance(record, dict) for record in loaded.values()):
-        raise LaanetError(f"{path}: does not map file names to records; download it again.")
-    return loaded
+    """A path without its suffix, the usual video id; a name whose suffix is no video's or image's, such as a folder's, is whole."""
+    return str(PurePosixPath(path).with_suffix("")) if PurePosixPath(path).suffix.lower() in MEDIA_SUFFIXES else path

@@ -1,18 +1,19 @@
-"""Your own videos: a folder of real ones and a folder of fakes, a folder for each pair, or a table."""
+"""Your own videos and images: a folder of real ones and a folder of fakes, a folder for each pair, or a table."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from laanet_core.datasets.entry import Entry, stem, videos_under
+from laanet_core.datasets.entry import IMAGE_SUFFIXES, MEDIA_SUFFIXES, Entry, Layout, stem
+from laanet_core.datasets.files import videos_under
 from laanet_core.datasets.listed import read_listing
 from laanet_core.errors import LaanetError
 from laanet_core.params import DatasetParams
 
 TREE = (
     "real/**/<name>.mp4 and fake/**/<name>.mp4, where a fake named as a real video (or so named inside fake/<method>/) is paired with it; "
-    "or <name>/real.mp4 and <name>/fake.mp4; or index.csv with columns path, label (0 real, 1 fake) and, if wanted, method, split, source, "
-    "person"
+    "or <name>/real.mp4 and <name>/fake.mp4; images such as <name>.png likewise; or index.csv with columns path, label (0 real, 1 fake) "
+    "and, if wanted, method, split, source, person"
 )
 TABLE = "index.csv"
 
@@ -27,26 +28,34 @@ def find(root: Path, params: DatasetParams) -> list[Entry]:
 
 
 def _two_folders(root: Path) -> list[Entry]:
-    """`real/**` and `fake/**`; the method is the first folder under `fake`, where there is one."""
-    entries = [Entry(f"real/{stem(path)}", f"real/{path}", 0, "real", "test") for path in videos_under(root / "real")]
-    reals = {entry.video_id.removeprefix("real/"): entry for entry in entries}
-    for path in videos_under(root / "fake"):
+    """`real/**` and `fake/**`; the method is the first folder under `fake`, where there is one. An image pairs with an image only."""
+    entries = [Entry(f"real/{stem(path)}", f"real/{path}", 0, "real", "test") for path in videos_under(root / "real", MEDIA_SUFFIXES)]
+    reals = {(entry.video_id.removeprefix("real/"), _is_image(entry.path)): entry.video_id for entry in entries}
+    for path in videos_under(root / "fake", MEDIA_SUFFIXES):
         name = stem(path)
         method, _, inner = name.partition("/") if "/" in name else ("fake", "", "")
-        source = reals.get(name) or reals.get(inner)
-        entries.append(Entry(f"fake/{name}", f"fake/{path}", 1, method, "test", source_id=source.video_id if source else ""))
+        source = reals.get((name, _is_image(path))) or reals.get((inner, _is_image(path))) or ""
+        entries.append(Entry(f"fake/{name}", f"fake/{path}", 1, method, "test", source_id=source))
     return entries
 
 
 def _pairs(root: Path) -> list[Entry]:
     """`<name>/real.*` and `<name>/fake.*`."""
     entries = []
-    paths = [path for path in videos_under(root) if Path(path).stem in {"real", "fake"} and "/" in path]
-    ids = {stem(path) for path in paths}
+    paths = [path for path in videos_under(root, MEDIA_SUFFIXES) if Path(path).stem in {"real", "fake"} and "/" in path]
+    known = {(stem(path), _is_image(path)) for path in paths}
     for path in paths:
         label = int(Path(path).stem == "fake")
         source = str(Path(path).parent / "real") if label else ""
-        entries.append(Entry(stem(path), path, label, "fake" if label else "real", "test", source_id=source if source in ids else ""))
+        paired = (source, _is_image(path)) in known
+        entries.append(Entry(stem(path), path, label, "fake" if label else "real", "test", source_id=source if paired else ""))
     if not entries:
-        raise LaanetError(f"{root}: holds no videos of real and fake; it should hold {TREE}.")
+        raise LaanetError(f"{root}: holds no videos or images of real and fake; it should hold {TREE}.")
     return entries
+
+
+def _is_image(path: str) -> bool:
+    return Path(path).suffix.lower() in IMAGE_SUFFIXES
+
+
+LAYOUT = Layout(find, TREE, official=False)

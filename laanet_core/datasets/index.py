@@ -14,10 +14,11 @@ from laanet_core.tables import read_table, write_table
 class IndexRow:
     """One video of a data set.
 
-    video_id: path inside the data set without suffix, unique; path: relative to the data set's root; label: 0 real, 1 fake;
-    method: manipulation, or `real`; compression: c0, c23, c40 or empty; split: train, val or test;
-    source_id: video_id of a fake's pristine video, else empty; person: name of the person whose face the video shows, unique
-    within the data set, so that videos of one person share it, by default the video's own id; size_bytes; digest: SHA-256 of the file.
+    video_id: path inside the data set without suffix, unique; path: of a video, an image (one frame) or a folder of images, relative to
+    the data set's root; label: 0 real, 1 fake; method: manipulation, or `real`; compression: c0, c23, c40 or empty; split: train, val or
+    test; source_id: video_id of a fake's pristine video, else empty; person: name of the person whose face the video shows, unique
+    within the data set, so that videos of one person share it, by default the video's own id; size_bytes, digest: of the file and its
+    SHA-256, of a folder the sum of its files and the SHA-256 of their names and contents.
     """
 
     video_id: str
@@ -36,9 +37,11 @@ COLUMNS = [field.name for field in fields(IndexRow)]
 
 
 def write_index(path: Path, rows: list[IndexRow]) -> None:
-    """Write an index sorted by video_id; raises LaanetError for a repeated video_id."""
+    """Write an index sorted by video_id; raises LaanetError for a repeated video_id or path."""
     ordered = sorted(rows, key=lambda row: row.video_id)
     for first, second in itertools.pairwise(ordered):
+        if first.path == second.path:
+            raise LaanetError(f"{first.path} is listed twice; remove one of the lines.")
         if first.video_id == second.video_id:
             raise LaanetError(f"{second.path} and {first.path} are both video '{first.video_id}'; rename one of them.")
     write_table(path, COLUMNS, map(asdict, ordered))

@@ -2,61 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
 
-from laanet_core.datasets import cdf2, demo, dfd, dfdc, dfdcp, ffpp, folder
-from laanet_core.datasets.entry import Entry
+from laanet_core.datasets import celebdf, deepfakebench, demo, dfd, dfdc, dfdcp, dfw, ffpp, folder
+from laanet_core.datasets.completeness import check_complete
+from laanet_core.datasets.entry import Entry, Layout
+from laanet_core.datasets.files import refuse_unwritable, videos_under
 from laanet_core.datasets.index import IndexRow
 from laanet_core.digests import DigestCache
 from laanet_core.errors import LaanetError
 from laanet_core.params import DatasetParams
 from laanet_core.progress import Progress
 
-LAYOUTS: dict[str, ModuleType] = {
-    "cdf2": cdf2, "demo": demo, "dfd": dfd, "dfdc": dfdc, "dfdcp": dfdcp, "ffpp": ffpp, "folder": folder,
-}  # fmt: skip
+LAYOUTS: dict[str, Layout] = {
+    "cdf1": celebdf.V1,
+    "cdf2": celebdf.V2,
+    "deepfakebench": deepfakebench.LAYOUT,
+    "demo": demo.LAYOUT,
+    "dfd": dfd.LAYOUT,
+    "dfdc": dfdc.LAYOUT,
+    "dfdcp": dfdcp.LAYOUT,
+    "dfw": dfw.LAYOUT,
+    "ffpp": ffpp.LAYOUT,
+    "folder": folder.LAYOUT,
+}
 
 
 def build_index(name: str, params: DatasetParams, cache: Path) -> list[IndexRow]:
     """Rows of data set `name` in `params.root`, read by `params.adapter`, or the layout of the same name, or `folder`.
 
     cache: folder for the digests of files seen before, by size and modification time, so that a rescan reads no video.
-    A listed video that is missing, empty or unreadable is a row too, of size 0 or with an empty digest.
-    Raises LaanetError for an unknown adapter, a missing folder, or a folder without videos, with the tree expected.
+    A listed video that is missing, empty or unreadable is a row too, of size 0 or with an empty digest; of an official data set such a
+    video is told at once, unless `params.partial`.
+    Raises LaanetError for an unknown adapter, a missing folder, or a folder that is not as expected, with the tree expected.
     """
-    adapter = params.adapter or (name if name in LAYOUTS or name == "dfw" else "folder")
-    layout, root = _layout(name, adapter), Path(params.root)
-    expected = f"it should hold {layout.TREE}; mend the path or the adapter."
+    layout, root = _layout(name, params), Path(params.root)
+    expected = f"it should hold {layout.tree}; mend the path or the adapter."
     if not root.is_dir():
         raise LaanetError(f"datasets.{name}.root: '{root}' is not a folder; {expected}")
-    find: Callable[[Path, DatasetParams], list[Entry]] = layout.find
-    entries = find(root, params)
+    entries = layout.find(root, params)
     if not entries:
         raise LaanetError(f"datasets.{name}.root: no videos were found in '{root}'; {expected}")
-    digests = DigestCache(cache / f"{name}.json")
-    known = {entry.video_id for entry in entries}
-    with Progress(f"index of {name}", total=len(entries)) as progress:
-        rows = [_row(entry, root, known, digests, progress) for entry in entries]
-    digests.save()
-    return rows
+    for entry in entries:
+        refuse_unwritable("".join([entry.path, entry.method, entry.person]), str(root))
+    if layout.official and not params.partial:
+        check_complete(name, root, layout, entries)
+    if layout.selective:
+        _tell_left_out(name, root, entries)
+    return _rows(name, root, entries, cache)
 
 
-def _layout(name: str, adapter: str) -> ModuleType:
-    """The layout's module; raises LaanetError for an unknown one."""
-    if adapter == "dfw":
-        raise LaanetError(f"datasets.{name}: WildDeepfake comes as cropped images, which are not supported yet; remove the data set.")
+def is_cropped(name: str, params: DatasetParams) -> bool:
+    """Whether the pictures of data set `name` are face crops already: `params.cropped`, else as its layout says."""
+    return _layout(name, params).cropped if params.cropped is None else params.cropped
+
+
+def _layout(name: str, params: DatasetParams) -> Layout:
+    """The data set's layout; raises LaanetError for an unknown one, or a list that it does not read."""
+    adapter = params.adapter or (name if name in LAYOUTS else "folder")
     if adapter not in LAYOUTS:
         raise LaanetError(f"datasets.{name}.adapter: '{adapter}' is unknown; choose one of {', '.join(sorted(LAYOUTS))}.")
+    if params.listing is not None and adapter != "deepfakebench":
+        raise LaanetError(f"datasets.{name}.listing: the layout '{adapter}' reads no such list; remove it or set adapter to deepfakebench.")
     return LAYOUTS[adapter]
 
 
-def _row(entry: Entry, root: Path, known: set[str], digests: DigestCache, progress: Progress) -> IndexRow:
-    """Index row of an entry: a source only where that is in the data set, a person always, size and digest from the file."""
-    source = entry.source_id if entry.source_id in known else ""
-    size, digest = digests.look_up(root / entry.path)
-    progress.advance(entry.video_id)
-    person = entry.person or entry.video_id
-    return IndexRow(**{**asdict(entry), "source_id": source, "person": person}, size_bytes=size, digest=digest)
+def _tell_left_out(name: str, root: Path, entries: Sequence[Entry]) -> None:
+    """Print how many videos there are that no list names: thousands of training videos of Celeb-DF, or ones under a wrong name."""
+    listed = {entry.path for entry in entries}
+    count = sum(path not in listed for path in videos_under(root))
+    if count:
+        print(f"index of {name}: {count} other videos in {root} are in no list and were left out")
+
+
+def _rows(name: str, root: Path, entries: Sequence[Entry], cache: Path) -> list[IndexRow]:
+    """Index rows of entries: a source only where that is in the data set, a person always, size and digest from the file."""
+    digests = DigestCache(cache / f"{name}.json")
+    known = {entry.video_id for entry in entries}
+    rows = []
+    with Progress(f"index of {name}", total=len(entries)) as progress:
+        for entry in entries:
+            size, digest = digests.look_up(root / entry.path)
+            source = entry.source_id if entry.source_id in known else ""
+            facts = {**asdict(entry), "source_id": source, "person": entry.person or entry.video_id}
+            rows.append(IndexRow(**facts, size_bytes=size, digest=digest))
+            progress.advance(entry.video_id)
+    digests.save()
+    return rows

@@ -6,32 +6,43 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
-from laanet_core.datasets.entry import Entry, inside, stem
+from laanet_core.datasets.entry import Entry, stem
+from laanet_core.datasets.files import inside, read_rows
 from laanet_core.errors import LaanetError
 from laanet_core.params import Split
-from laanet_core.tables import read_table
+
+COLUMNS = "the columns path, label (0 real, 1 fake) and, if wanted, method, split, source, person"
 
 
 def read_listing(root: Path, name: str) -> list[Entry]:
     """Entries of `root/name`.
 
-    Columns: path (relative to the root), label (0 real, 1 fake), method (default `real` or `fake`), split (default test),
-    source (path of a fake's pristine video, itself a row), person (name of who is seen, the same in all of his or her videos).
-    Raises LaanetError that names the line for anything else.
+    Columns: path (a video, an image or a folder of images, relative to the root), label (0 real, 1 fake), method (default `real` or
+    `fake`), split (default test), source (path of a fake's pristine video, itself a row), person (name of who is seen, the same in all
+    of his or her videos). Raises LaanetError that names the line for anything else.
     """
-    table = root / name
-    rows = [(f"{table}, line {number}", row) for number, row in enumerate(read_table(table, ["path", "label"]), 2)]
+    rows = read_rows(root / name, ["path", "label"], f"{name} with {COLUMNS}", f"give it a first line with {COLUMNS}")
     entries = [_entry(root, row, where) for where, row in rows]
-    known = {entry.video_id for entry in entries}
+    labels = {entry.video_id: entry.label for entry in entries}
     for entry, (where, _) in zip(entries, rows, strict=True):
-        if entry.source_id and entry.source_id not in known:
-            raise LaanetError(f"{where}: source '{entry.source_id}' is no row of the table; add it, or leave the source empty.")
+        if entry.source_id:
+            _check_source(entry, labels, where)
     return entries
 
 
-def _entry(root: Path, row: Mapping[str, str | None], where: str) -> Entry:
+def _check_source(entry: Entry, labels: Mapping[str, int], where: str) -> None:
+    """Refuse a source that is not there, a source that is a fake, and a real video's source."""
+    if entry.label == 0:
+        raise LaanetError(f"{where}: a real video has source '{entry.source_id}', and only a fake is made from another; leave it empty.")
+    if entry.source_id not in labels:
+        raise LaanetError(f"{where}: source '{entry.source_id}' is no row of the table; add it, or leave the source empty.")
+    if labels[entry.source_id]:
+        raise LaanetError(f"{where}: source '{entry.source_id}' is a fake itself; name the real video that this one was made from.")
+
+
+def _entry(root: Path, row: Mapping[str, str], where: str) -> Entry:
     """One line's entry."""
-    path = inside(root, row["path"] or "", where)
+    path = inside(root, row["path"], where)
     if row["label"] not in {"0", "1"}:
         raise LaanetError(f"{where}: label is {row['label']!r}; write 0 for real or 1 for fake.")
     label, split, source = int(row["label"]), row.get("split") or "test", row.get("source") or ""

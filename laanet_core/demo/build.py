@@ -7,7 +7,7 @@ give a fake away. Every file is an item of the work folder: a run that was cut o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +30,8 @@ from laanet_core.demo.tracks import track_face
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media import detectors, retinaface_boxes, shape_predictor
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item, run_items
+from laanet_core.media.items import run_items
+from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item
 from laanet_core.params import DemoParams
 from laanet_core.tables import write_table
 
@@ -91,7 +92,7 @@ def _make_clips(recipes: Mapping[str, Recipe], work: Path, executor: Executor) -
     """Path inside the data set -> finished video, of every clip."""
     keys = {recipe.clip.path: recipe.key() for recipe in recipes.values()}
     tasks = {recipe.clip.path: recipe for recipe in recipes.values()}
-    return run_items(WorkDir("demo/clips", work), keys, _make_clip, tasks, executor, "demo clips")
+    return _run(WorkDir("demo/clips", work), keys, _make_clip, tasks, executor, "demo clips")
 
 
 def _make_tracks(recipes: Mapping[str, Recipe], assets: Path, work: Path, executor: Executor) -> dict[str, Path]:
@@ -101,7 +102,7 @@ def _make_tracks(recipes: Mapping[str, Recipe], assets: Path, work: Path, execut
     code = (tracks_code, detectors, retinaface_boxes, shape_predictor)
     keys = {name: item_key(frames=recipes[name].key(*code), models=models) for name in sorted(players)}
     tasks = {name: (recipes[name], assets) for name in keys}
-    return run_items(WorkDir("demo/tracks", work), keys, _make_track, tasks, executor, "demo landmarks")
+    return _run(WorkDir("demo/tracks", work), keys, _make_track, tasks, executor, "demo landmarks")
 
 
 def _make_fakes(recipes: Mapping[str, Recipe], tracks: Mapping[str, Path], work: Path, executor: Executor) -> dict[str, Path]:
@@ -114,7 +115,15 @@ def _make_fakes(recipes: Mapping[str, Recipe], tracks: Mapping[str, Path], work:
         path: item_key(fake=asdict(swap.fake), target=swap.target_track.name, donor=swap.donor_track.name, code=code)
         for path, swap in tasks.items()
     }
-    return run_items(WorkDir("demo/fakes", work), keys, _make_fake, tasks, executor, "demo face swaps")
+    return _run(WorkDir("demo/fakes", work), keys, _make_fake, tasks, executor, "demo face swaps")
+
+
+def _run(
+    work: WorkDir, keys: Mapping[str, str], make: Callable[[Any, Path], None], tasks: Mapping[str, Any], executor: Executor, label: str
+) -> dict[str, Path]:
+    """Make the items of one step while no one else writes there."""
+    with work.lock():
+        return run_items(work, keys, make, tasks, executor, label)
 
 
 def _make_clip(recipe: Recipe, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -15,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from laanet_core.digests import file_digest
-from laanet_core.media import detectors, retinaface_boxes, shards
+from laanet_core.media import detectors, precropped, retinaface_boxes, shards
 from laanet_core.media.detectors import BATCH, FaceDetector, load_detector
+from laanet_core.media.items import run_items
+from laanet_core.media.precropped import find_in_crops, whole_box
 from laanet_core.media.retinaface_boxes import Face
 from laanet_core.media.shards import Shard, crop_members, encode_png, note_member, read_note, read_rgb, write_shard
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item, output_path, run_items
+from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item, output_path
 from laanet_core.params import CropsParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
@@ -74,28 +77,33 @@ class CropsTask:
     video_id: str
     frames: str
     params: CropsParams
+    cropped: bool
     assets: str
 
 
-def crop_faces(frames: Path, out: Path, params: CropsParams, assets: Path, work: WorkDir, executor: Executor) -> str:
+def crop_faces(
+    frames: Path, out: Path, params: CropsParams, assets: Path, work: WorkDir, executor: Executor, *, cropped: bool = False
+) -> str:
     """Crop the faces of all videos of a folder of frames into `out`: a tar a video, videos.csv and faces.csv; returns the summary line.
 
-    assets: folder that holds the detector's weights.
+    assets: folder that holds the detector's weights; cropped: whether the frames are face crops already, each of which is taken whole.
     """
     videos = read_table(frames / "videos.csv", ["video_id", "status", "reason", "n_frames", "digest"])
     load_detector(params, assets)
     weights = [file_digest(path) for path in sorted((assets / params.detector).iterdir())]
     usable = {video["video_id"]: video for video in videos if video["status"] == Status.OK}
-    code = code_version(sys.modules[__name__], detectors, retinaface_boxes, shards)
+    code = code_version(sys.modules[__name__], detectors, precropped, retinaface_boxes, shards)
     keys = {
-        name: item_key(video=name, frames=video["digest"], params=params.model_dump(), weights=weights, code=code)
+        name: item_key(video=name, frames=video["digest"], params=params.model_dump(), cropped=cropped, weights=weights, code=code)
         for name, video in usable.items()
     }
-    tasks = {name: CropsTask(name, str(output_path(frames, name, ".tar").absolute()), params, str(assets.absolute())) for name in usable}
-    items = run_items(work, keys, crop_video, tasks, executor, "crops")
+    tasks = {
+        name: CropsTask(name, str(output_path(frames, name, ".tar").absolute()), params, cropped, str(assets.absolute())) for name in usable
+    }
+    items = run_items(work, keys, crop_video, tasks, executor, "crops", give_up_crops)
     clear_output(out)
     notes = {name: _note(item) for name, item in items.items()}
-    table = [_publish(video, notes.get(video["video_id"]), items, out) for video in videos]
+    table = [_publish(video, notes.get(video["video_id"]), items, out, work) for video in videos]
     write_table(out / "videos.csv", VIDEO_COLUMNS, table)
     write_table(out / "faces.csv", FACE_COLUMNS, (row for video in videos for row in notes.get(video["video_id"], {}).get("faces", [])))
     return summarise("crops", table)
@@ -106,16 +114,22 @@ def crop_video(task: CropsTask, path: Path) -> None:
     write_shard(path, _members(task))
 
 
+def give_up_crops(task: CropsTask, path: Path, reason: str) -> None:
+    """Write the shard of a video whose faces cannot be searched: a note alone."""
+    facts = {"status": Status.UNREADABLE, "reason": reason, "n_frames": 0, "n_faces": 0, "faces": []}
+    write_shard(path, [note_member(task.video_id, facts)])
+
+
 def _members(task: CropsTask) -> Iterator[tuple[str, bytes]]:
     detector = _detector(task.params, Path(task.assets))
     faces: list[dict[str, Any]] = []
     n_frames = 0
     with Shard(Path(task.frames)) as shard:
-        for frame, rgb, found in _detected(shard, detector):
+        for frame, rgb, found in _detected(shard, detector, task.cropped):
             n_frames += 1
-            kept = found[:1] if task.params.faces == "largest" else found
+            kept = found[:1] if task.params.faces == "largest" or task.cropped else found
             for number, face in enumerate(kept):
-                box = crop_box(face.box, task.params.enlarge)
+                box = whole_box(rgb) if task.cropped else crop_box(face.box, task.params.enlarge)
                 yield f"{task.video_id}/{_stem(frame, number)}.png", encode_png(crop(rgb, box, task.params.size))
                 faces.append(_face_row(task.video_id, frame, number, face, box))
             if not kept:
@@ -123,13 +137,14 @@ def _members(task: CropsTask) -> Iterator[tuple[str, bytes]]:
     yield note_member(task.video_id, {**_outcome(faces, n_frames, task.params), "faces": faces})
 
 
-def _detected(shard: Shard, detector: FaceDetector) -> Iterator[tuple[int, Image, list[Face]]]:
+def _detected(shard: Shard, detector: FaceDetector, cropped: bool) -> Iterator[tuple[int, Image, list[Face]]]:
     """(frame number, image, its faces) of a shard of frames, a detector's batch at a time."""
     members = [(member, frame) for member, frame, _ in crop_members(shard)]
     for start in range(0, len(members), BATCH):
         part = members[start : start + BATCH]
         images = [read_rgb(shard, member) for member, _ in part]
-        for (_, frame), rgb, found in zip(part, images, detector.detect(images), strict=True):
+        faces = find_in_crops(detector, images) if cropped else detector.detect(images)
+        for (_, frame), rgb, found in zip(part, images, faces, strict=True):
             yield frame, rgb, found
 
 
@@ -140,8 +155,11 @@ def _outcome(faces: list[dict[str, Any]], n_frames: int, params: CropsParams) ->
     if not seen:
         reason = f"no face with a score of at least {params.min_score} in {n_frames} frames (crops.min_score)"
         return {"status": Status.NO_FACE, "reason": reason, **counts}
-    missing = n_frames - len(seen)
-    return {"status": Status.OK, "reason": f"no face in {missing} of {n_frames} frames" if missing else "", **counts}
+    missing, given = n_frames - len(seen), sum(math.isnan(face["score"]) for face in faces if face["status"] == Status.OK)
+    reasons = [f"no face in {missing} of {n_frames} frames"] if missing else []
+    if given:
+        reasons.append(f"{given} of {n_frames} crops taken as they are, since no face was found in them")
+    return {"status": Status.OK, "reason": "; ".join(reasons), **counts}
 
 
 def _stem(frame: int, face: int) -> str:
@@ -166,7 +184,7 @@ def _note(item: Path) -> dict[str, Any]:
         return read_note(shard)
 
 
-def _publish(video: dict[str, str], note: dict[str, Any] | None, items: dict[str, Path], out: Path) -> dict[str, Any]:
+def _publish(video: dict[str, str], note: dict[str, Any] | None, items: dict[str, Path], out: Path, work: WorkDir) -> dict[str, Any]:
     """Link a video's crops into the output and give its row of videos.csv; a video without frames keeps its status."""
     name = video["video_id"]
     if note is None:
@@ -174,7 +192,7 @@ def _publish(video: dict[str, str], note: dict[str, Any] | None, items: dict[str
     row = {column: note.get(column, "") for column in VIDEO_COLUMNS} | {"video_id": name}
     if note["status"] == Status.OK:
         link_item(items[name], output_path(out, name, ".tar"))
-        row["digest"] = file_digest(items[name])
+        row["digest"] = work.record.digest(items[name])
     return row
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from laanet_core.datasets.entry import IMAGE_SUFFIXES
 from laanet_core.datasets.index import IndexRow
-from laanet_core.digests import file_digest
-from laanet_core.media import decode, shards
-from laanet_core.media.decode import UndecodableError, VideoInfo, decode_frames, probe, select_frames
+from laanet_core.errors import LaanetError
+from laanet_core.media import decode, footage, limits, pictures, shards, video
+from laanet_core.media.decode import UndecodableError, select_frames
+from laanet_core.media.footage import Footage, open_footage
+from laanet_core.media.items import run_items
 from laanet_core.media.shards import Shard, encode_png, note_member, read_note, write_shard
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item, output_path, run_items
-from laanet_core.params import FramesParams, Split
+from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item, output_path
+from laanet_core.params import FramesParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import write_table
@@ -37,12 +40,15 @@ class VideoFacts:
 
 @dataclass(frozen=True)
 class FramesTask:
-    """One video to sample. source: the pristine video of a fake, whose frame numbers it takes, or None."""
+    """One video to sample. size_bytes: of its file when the index was made, None where it could not be read then;
+    total: frames of the pristine video of a fake, whose frame numbers it takes, or None for its own; counts: how many frames, its own
+    split's number and, of a pristine video, those of the splits of its fakes."""
 
     video_id: str
     path: str
-    source: str | None
-    count: int
+    size_bytes: int | None
+    total: int | None
+    counts: tuple[int, ...]
     minimum: int
 
 
@@ -50,29 +56,53 @@ def extract_frames(rows: list[IndexRow], root: Path, out: Path, params: FramesPa
     """Sample every video of an index into `out`: a tar a video and videos.csv; returns the summary line.
 
     rows: the index; root: folder their paths are relative to. A fake takes the frame numbers of its source, as far as it has them, so
-    that both can be compared frame by frame; a fake without a source takes its own.
+    that both can be compared frame by frame; a fake without a readable source takes its own. Raises LaanetError when a file is no
+    longer what it was when the index was made.
     """
-    by_id = {row.video_id: row for row in rows}
-    tasks = {row.video_id: _task(row, by_id.get(row.source_id), root, params) for row in rows}
-    keys = {row.video_id: _key(row, by_id.get(row.source_id), tasks[row.video_id]) for row in rows}
-    items = run_items(work, keys, sample_video, tasks, executor, "frames")
+    sources = [row for row in rows if not row.source_id]
+    fakes = [row for row in rows if row.source_id]
+    splits: dict[str, set[str]] = {row.video_id: {row.split} for row in rows}
+    for fake in fakes:
+        splits.setdefault(fake.source_id, set()).add(fake.split)
+    counts = {name: tuple(sorted({params.count[split] for split in wanted})) for name, wanted in splits.items()}  # type: ignore[index]
+    plan = _Plan(root, params.minimum, counts)
+    items = _sample(sources, plan, work, executor, "frames")
+    plan.totals = {name: _note(items[name])["frame_count"] for name in sorted({fake.source_id for fake in fakes} & items.keys())}
+    items |= _sample(fakes, plan, work, executor, "frames of fakes")
     clear_output(out)
-    table = [_publish(row.video_id, items[row.video_id], out) for row in rows]
+    table = [_publish(row.video_id, items[row.video_id], out, work) for row in rows]
     write_table(out / "videos.csv", COLUMNS, table)
     return summarise("frames", table)
 
 
-def _task(row: IndexRow, source: IndexRow | None, root: Path, params: FramesParams) -> FramesTask:
-    split: Split = (source or row).split  # type: ignore[assignment]
-    pristine = str((root / source.path).absolute()) if source else None
-    return FramesTask(row.video_id, str((root / row.path).absolute()), pristine, params.count[split], params.minimum)
+@dataclass
+class _Plan:
+    """What is asked of the videos. root: their folder; counts: frames of each; totals: frames that a source's file has."""
+
+    root: Path
+    minimum: int
+    counts: Mapping[str, tuple[int, ...]]
+    totals: Mapping[str, int] = field(default_factory=dict)
+
+    def task(self, row: IndexRow) -> FramesTask:
+        """The task of one video."""
+        size = row.size_bytes if row.digest else None
+        path, total = str((self.root / row.path).absolute()), self.totals.get(row.source_id) or None
+        return FramesTask(row.video_id, path, size, total, self.counts[row.video_id], self.minimum)
 
 
-def _key(row: IndexRow, source: IndexRow | None, task: FramesTask) -> str:
-    return item_key(
-        video=row.video_id, digest=row.digest, source=source.digest if source else "", count=task.count, minimum=task.minimum,
-        code=code_version(sys.modules[__name__], decode, shards),
-    )  # fmt: skip
+def _sample(rows: Sequence[IndexRow], plan: _Plan, work: WorkDir, executor: Executor, label: str) -> dict[str, Path]:
+    """Shards of some videos."""
+    if not rows:
+        return {}
+    code = code_version(sys.modules[__name__], decode, footage, limits, pictures, shards, video)
+    tasks = {row.video_id: plan.task(row) for row in rows}
+    keys = {row.video_id: _key(row, tasks[row.video_id], code) for row in rows}
+    return run_items(work, keys, sample_video, tasks, executor, label, give_up_video)
+
+
+def _key(row: IndexRow, task: FramesTask, code: str) -> str:
+    return item_key(video=row.video_id, digest=row.digest, total=task.total, counts=task.counts, minimum=task.minimum, code=code)
 
 
 def sample_video(task: FramesTask, path: Path) -> None:
@@ -80,48 +110,63 @@ def sample_video(task: FramesTask, path: Path) -> None:
     write_shard(path, _members(task))
 
 
+def give_up_video(task: FramesTask, path: Path, reason: str) -> None:
+    """Write the shard of a video that cannot be decoded: a note alone."""
+    write_shard(path, [note_member(task.video_id, asdict(VideoFacts(Status.UNREADABLE, reason)))])
+
+
 def _members(task: FramesTask) -> Iterator[tuple[str, bytes]]:
+    _check_unchanged(task)
     found, size = 0, (0, 0)
     try:
-        info = probe(Path(task.path))
-        numbers = _frame_numbers(task, info)
-        for number, rgb in decode_frames(Path(task.path), numbers, info):
-            yield f"{task.video_id}/{number:06d}.png", encode_png(rgb)
-            found, size = found + 1, (rgb.shape[1], rgb.shape[0])
-        facts = _facts(task, info, found, len(numbers), size)
+        with open_footage(Path(task.path)) as opened:
+            numbers = _frame_numbers(task, opened.frame_count)
+            for number, rgb in opened.frames(numbers):
+                yield f"{task.video_id}/{number:06d}.png", encode_png(rgb)
+                found, size = found + 1, (rgb.shape[1], rgb.shape[0])
+            facts = _facts(task, opened, found, len(numbers), size)
     except UndecodableError as error:
         facts = VideoFacts(Status.UNREADABLE, str(error))
     yield note_member(task.video_id, asdict(facts))
 
 
-def _frame_numbers(task: FramesTask, info: VideoInfo) -> list[int]:
-    """Which frames to take: the source's where there is a readable one, as far as this video has them."""
-    total = info.frame_count
-    if task.source:
-        try:
-            total = probe(Path(task.source)).frame_count
-        except UndecodableError:
-            total = info.frame_count
-    return [number for number in select_frames(total, task.count) if number < info.frame_count]
+def _check_unchanged(task: FramesTask) -> None:
+    """Refuse a file that the index knows otherwise: what is missing here may be a folder that is not mounted, and no broken video."""
+    path = Path(task.path)
+    if task.size_bytes is None or path.is_dir():
+        return
+    if not path.is_file() or path.stat().st_size != task.size_bytes:
+        raise LaanetError(f"{path}: is not there any more, or not as the index knows it; check that its folder is mounted and run again.")
 
 
-def _facts(task: FramesTask, info: VideoInfo, found: int, asked: int, size: tuple[int, int]) -> VideoFacts:
+def _frame_numbers(task: FramesTask, total: int) -> list[int]:
+    """Which frames to take: the source's where it is known, as far as this video has them."""
+    wanted = {number for count in task.counts for number in select_frames(task.total or total, count)}
+    return sorted(number for number in wanted if number < total)
+
+
+def _facts(task: FramesTask, opened: Footage, found: int, asked: int, size: tuple[int, int]) -> VideoFacts:
     """The note of a video of which `found` frames of those asked for were decoded."""
-    if info.frame_count == 0 or (asked and not found):
-        return VideoFacts(Status.UNREADABLE, f"none of its {info.frame_count} frames can be decoded", 0, info.frame_count)
-    if found < task.minimum:
-        reason = f"{found} of {asked} sampled frames can be decoded; at least {task.minimum} are needed (frames.minimum)"
-        return VideoFacts(Status.TOO_FEW_FRAMES, reason, 0, info.frame_count, *size)
+    total = opened.frame_count
+    if total == 0 or (asked and not found):
+        return VideoFacts(Status.UNREADABLE, f"none of its {total} frames can be decoded", 0, total)
+    minimum = min(task.minimum, total) if Path(task.path).suffix.lower() in IMAGE_SUFFIXES else task.minimum
+    if found < minimum:
+        reason = f"{found} of {asked} sampled frames can be decoded; at least {minimum} are needed (frames.minimum)"
+        return VideoFacts(Status.TOO_FEW_FRAMES, reason, 0, total, *size)
     reason = "" if found == asked else f"{asked - found} of {asked} sampled frames cannot be decoded"
-    return VideoFacts(Status.OK, reason, found, info.frame_count, *size)
+    return VideoFacts(Status.OK, reason, found, total, *size)
 
 
-def _publish(video_id: str, item: Path, out: Path) -> Mapping[str, Any]:
-    """Link a finished video into the output and give its row of videos.csv."""
+def _note(item: Path) -> dict[str, Any]:
     with Shard(item) as shard:
-        facts = read_note(shard)
-    digest = ""
+        return read_note(shard)
+
+
+def _publish(video_id: str, item: Path, out: Path, work: WorkDir) -> Mapping[str, Any]:
+    """Link a finished video into the output and give its row of videos.csv."""
+    facts, digest = _note(item), ""
     if facts["status"] == Status.OK:
         link_item(item, output_path(out, video_id, ".tar"))
-        digest = file_digest(item)
+        digest = work.record.digest(item)
     return {"video_id": video_id, **facts, "digest": digest}

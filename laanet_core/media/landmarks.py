@@ -20,14 +20,16 @@ from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media import shape_predictor, shards
 from laanet_core.media.crops import BOX_COLUMNS, CROP_COLUMNS
+from laanet_core.media.items import run_items
 from laanet_core.media.shape_predictor import predict_landmarks
 from laanet_core.media.shards import Shard, crop_members, read_rgb
-from laanet_core.media.workdir import WorkDir, code_version, item_key, output_path, run_items
+from laanet_core.media.workdir import WorkDir, code_version, item_key, output_path
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table, write_table
 
 COLUMNS = ["video_id", "status", "reason", "n_crops", "n_landmarks"]
+STORED = ("points", "frames", "faces")
 OUTSIDE = 0.5
 """Points further outside the crop than this share of its side are no landmarks of its face."""
 LEAST_HULL = 0.02
@@ -58,7 +60,7 @@ def cache_landmarks(crops: Path, out_h5: Path, out_csv: Path, assets: Path, work
     code = code_version(sys.modules[__name__], shape_predictor, shards)
     keys = {name: item_key(crops=video["digest"], predictor=predictor, code=code) for name, video in usable.items()}
     tasks = {name: LandmarksTask(str(output_path(crops, name, ".tar").absolute()), boxes[name], str(assets.absolute())) for name in usable}
-    items = run_items(work, keys, find_landmarks, tasks, executor, "landmarks")
+    items = run_items(work, keys, find_landmarks, tasks, executor, "landmarks", give_up_landmarks)
     found = {name: _load_item(item) for name, item in items.items()}
     _write_store(out_h5, found)
     table = [_row(video, found.get(video["video_id"])) for video in videos]
@@ -76,10 +78,21 @@ def find_landmarks(task: LandmarksTask, path: Path) -> None:
             points = predict_landmarks(rgb, [value * side for value in task.boxes[frame, face]], Path(task.assets))
             if is_face(points, side):
                 kept.append((points, frame, face))
-    arrays = {
+    _write_item(path, kept)
+
+
+def give_up_landmarks(task: LandmarksTask, path: Path, reason: str) -> None:
+    """Write that a video's crops have no landmarks, and why."""
+    _write_item(path, [], reason)
+
+
+def _write_item(path: Path, kept: list[tuple[Points, int, int]], reason: str = "") -> None:
+    """Write (points, frame, face) of a video's crops; reason: why there are none, if the crops are not to blame."""
+    arrays: dict[str, NDArray[Any]] = {
         "points": np.array([points for points, _, _ in kept], np.float32).reshape(-1, 68, 2),
         "frames": np.array([frame for _, frame, _ in kept], np.int32),
         "faces": np.array([face for _, _, face in kept], np.int32),
+        "reason": np.array(reason),
     }
     with path.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
@@ -110,7 +123,7 @@ def _face_boxes(path: Path) -> dict[str, dict[tuple[int, int], tuple[float, ...]
 
 def _load_item(path: Path) -> dict[str, NDArray[Any]]:
     with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in ("points", "frames", "faces")}
+        return {name: arrays[name] for name in ("points", "frames", "faces", "reason")}
 
 
 def _write_store(path: Path, found: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
@@ -120,8 +133,8 @@ def _write_store(path: Path, found: Mapping[str, Mapping[str, NDArray[Any]]]) ->
     with h5py.File(temporary, "w", track_order=False) as file:
         for name in sorted(found):
             if len(found[name]["frames"]):
-                for key, values in found[name].items():
-                    file.create_dataset(f"{name}/{key}", data=values, track_times=False)
+                for key in STORED:
+                    file.create_dataset(f"{name}/{key}", data=found[name][key], track_times=False)
     os.replace(temporary, path)
 
 
@@ -132,9 +145,11 @@ def _row(video: Mapping[str, str], found: Mapping[str, NDArray[Any]] | None) -> 
         return {"video_id": name, "status": video["status"], "reason": video["reason"], "n_crops": 0, "n_landmarks": 0}
     crops, kept = int(video["n_faces"]), len(found["frames"])
     if not kept:
-        reason, status = f"the points of none of its {crops} crops are a face's", Status.NO_LANDMARKS
+        reason = str(found["reason"]) or f"the points of none of its {crops} crops are a face's"
+        status = Status.NO_LANDMARKS
     else:
-        reason, status = (f"no landmarks on {crops - kept} of {crops} crops" if kept < crops else ""), Status.OK
+        reason = f"no landmarks on {crops - kept} of {crops} crops" if kept < crops else ""
+        status = Status.OK
     return {"video_id": name, "status": status, "reason": reason, "n_crops": crops, "n_landmarks": kept}
 
 

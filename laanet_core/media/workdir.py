@@ -11,15 +11,18 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from laanet_core.errors import LaanetError
-from laanet_core.progress import Progress
+from laanet_core.media.record import ItemRecord
+
+CRASHED = ".crashed"
+"""Suffix of a file that stands for an item that could not be made."""
+RECORD = "items.json"
 
 
 def work_root() -> Path:
@@ -46,6 +49,7 @@ class WorkDir:
     def __init__(self, step: str, root: Path | None = None) -> None:
         self.folder = (root or work_root()) / step
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.record = ItemRecord(self.folder / RECORD)
 
     def path(self, key: str) -> Path:
         """Where the item of this key is, or will be."""
@@ -63,58 +67,10 @@ class WorkDir:
             yield
 
     def _sweep(self) -> None:
-        """Remove what killed runs left half-written."""
-        for leftover in self.folder.glob("*/*.tmp"):
-            leftover.unlink()
-
-
-def run_items(
-    work: WorkDir,
-    keys: Mapping[str, str],
-    compute: Callable[[Any, Path], None],
-    tasks: Mapping[str, Any],
-    executor: Executor,
-    label: str,
-) -> dict[str, Path]:
-    """Make every item that is not there yet; return item name -> finished file.
-
-    keys: item name -> item key; tasks: item name -> the picklable argument of `compute`, a module-level function
-    `compute(task, path)` that writes one file at `path`. Items run in any order on any worker; one that raises ends the
-    run with its error, and what is finished stays. Raises LaanetError when a worker process dies.
-    """
-    paths = {name: work.path(key) for name, key in keys.items()}
-    waiting = [name for name, path in paths.items() if not path.exists()]
-    with Progress(label, total=len(paths), done=len(paths) - len(waiting)) as progress:
-        futures: dict[Future[None], str] = {}
-        for name in waiting:
-            paths[name].parent.mkdir(exist_ok=True)
-            futures[executor.submit(_compute_item, compute, tasks[name], paths[name])] = name
-        try:
-            for future in as_completed(futures):
-                future.result()
-                progress.advance(futures[future])
-        except BrokenExecutor:
-            left = sorted(name for name, path in paths.items() if not path.exists())
-            raise LaanetError(
-                f"{label}: a worker process died (out of memory, or a crash in a decoder) with {len(left)} items unfinished, such as "
-                f"'{left[0] if left else ''}'; start again, with LAANET_WORKERS=1 to spare memory. What is finished is kept."
-            ) from None
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
-    return paths
-
-
-def _compute_item(compute: Callable[[Any, Path], None], task: Any, path: Path) -> None:
-    """Compute under a temporary name of this process, then rename: a file that is there is whole, even after a power cut."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        compute(task, temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        """Remove what killed runs left half-written, and what stood for items that could not be made."""
+        for pattern in ("*/*.tmp", f"*/*{CRASHED}"):
+            for leftover in self.folder.glob(pattern):
+                leftover.unlink()
 
 
 def link_item(item: Path, out: Path) -> None:

@@ -1,10 +1,11 @@
-"""Celeb-DF v2 (Li et al., 2020): its 518 test videos, and the pristine videos of their fakes."""
+"""Celeb-DF v1 and v2 (Li et al., 2020): the videos of their test lists, and the pristine videos of their fakes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from laanet_core.datasets.entry import Entry, inside, stem
+from laanet_core.datasets.entry import Entry, Layout, stem
+from laanet_core.datasets.files import inside, read_text
 from laanet_core.errors import LaanetError
 from laanet_core.params import DatasetParams, Split
 
@@ -13,7 +14,7 @@ LIST = "List_of_testing_videos.txt"
 
 
 def find(root: Path, params: DatasetParams) -> list[Entry]:
-    """The listed videos (split test); a pristine video that is not listed itself, but a listed fake's source, has split train.
+    """The listed videos (split test), and of split train those that are there and not listed themselves, but a listed fake's source.
 
     Raises LaanetError when the list is missing or a line is not `1 path` (real) or `0 path` (fake).
     """
@@ -38,14 +39,8 @@ def celebrity(path: str) -> str:
 
 def _listed(root: Path) -> list[tuple[str, int]]:
     """Path and label (0 real, 1 fake) of each line of the test list, which has no header and writes 1 for real."""
-    try:
-        lines = (root / LIST).read_text().splitlines()
-    except FileNotFoundError:
-        raise LaanetError(f"{root / LIST}: not found; it comes with Celeb-DF v2, whose folder should hold {TREE}.") from None
-    except UnicodeDecodeError as error:
-        raise LaanetError(f"{root / LIST}: not a text file ({error}); download it again.") from None
     listed = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(root / LIST, TREE).split("\n"), 1):
         flag, _, path = line.strip().partition(" ")
         if not line.strip():
             continue
@@ -60,3 +55,7 @@ def _entry(path: str, label: int, split: Split) -> Entry:
     """Entry of one video."""
     source = stem(source_path(path)) if label and source_path(path) else ""
     return Entry(stem(path), path, label, "Celeb-synthesis" if label else "real", split, source_id=source, person=celebrity(path))
+
+
+V1 = Layout(find, TREE, selective=True)
+V2 = Layout(find, TREE, selective=True, published={"test real": 178, "test fake": 340})

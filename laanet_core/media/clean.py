@@ -1,0 +1,87 @@
+"""The work folder kept within bounds: what no run uses any more goes first, then what is oldest."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from laanet_core.errors import LaanetError
+from laanet_core.media.workdir import RECORD, WorkDir
+
+
+@dataclass
+class Cleaned:
+    """What became of a work folder. removed, kept: items; freed, held: their bytes, freed only where no output or cache shares them;
+    busy: steps that another run was writing, which were left alone."""
+
+    removed: int = 0
+    kept: int = 0
+    freed: int = 0
+    held: int = 0
+    busy: list[str] = field(default_factory=list)
+
+
+def clean_work(root: Path, most: int | None = None) -> Cleaned:
+    """Remove from a work folder the items that the last run of their step did not use, and states of trainings given up for another.
+
+    most: bytes that may be left; where more are, the items that were made first go too, and would be made again if they were wanted.
+    Fetched weights and the index's digests stay.
+    """
+    report = Cleaned()
+    left: list[tuple[WorkDir, Path]] = []
+    for work in _steps(root):
+        try:
+            with work.lock():
+                left += [(work, item) for item in _remove_unused(work, report)]
+        except LaanetError:
+            report.busy.append(str(work.folder.relative_to(root)))
+    _remove_states(root / "train", report)
+    sizes = {item: item.stat().st_size for _, item in left}
+    report.held = sum(sizes.values())
+    for work, item in sorted(left, key=lambda found: (found[1].stat().st_mtime_ns, found[1].name)):
+        if most is None or report.held <= most:
+            break
+        report.held -= sizes[item]
+        _remove(work, item, report)
+    for work in {id(work): work for work, _ in left}.values():
+        work.record.save()
+    report.kept = sum(item.exists() for _, item in left)
+    return report
+
+
+def _steps(root: Path) -> Iterator[WorkDir]:
+    """The steps that have items."""
+    for record in sorted([*root.glob(f"*/{RECORD}"), *root.glob(f"*/*/{RECORD}")]):
+        yield WorkDir(str(record.parent.relative_to(root)), root)
+
+
+def _remove_unused(work: WorkDir, report: Cleaned) -> list[Path]:
+    """Remove a step's unused items; returns the others."""
+    used, left = work.record.last_used, []
+    for item in sorted(work.folder.glob("??/*")):
+        if item.name in used:
+            left.append(item)
+        else:
+            _remove(work, item, report)
+    work.record.save()
+    return left
+
+
+def _remove(work: WorkDir, item: Path, report: Cleaned) -> None:
+    """Remove an item and what is recorded of it."""
+    facts = item.stat()
+    report.removed += 1
+    report.freed += facts.st_size if facts.st_nlink == 1 else 0
+    item.unlink()
+    work.record.forget(item.name)
+
+
+def _remove_states(folder: Path, report: Cleaned) -> None:
+    """Remove the states of unfinished trainings but the newest, which the next run may go on with."""
+    states = sorted((path for path in folder.glob("??/*") if path.is_dir()), key=lambda path: path.stat().st_mtime_ns)
+    for state in states[:-1]:
+        report.removed += 1
+        report.freed += sum(file.stat().st_size for file in state.iterdir())
+        shutil.rmtree(state)

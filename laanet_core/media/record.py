@@ -1,0 +1,70 @@
+"""What is known of a step's finished items: the digest of each, and which the last run used."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from laanet_core.digests import file_digest
+
+SAVE_EVERY_S = 30.0
+
+
+class ItemRecord:
+    """A JSON file beside a step's items: key -> size, modification time in nanoseconds and SHA-256, and the keys in use."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._files: dict[str, tuple[int, int, str]] = {}
+        self._last_used: list[str] = []
+        self._used: set[str] = set()
+        self._saved = time.monotonic()
+        try:
+            loaded = json.loads(path.read_text())
+            self._files = {str(key): (int(size), int(time_ns), str(digest)) for key, (size, time_ns, digest) in loaded["files"].items()}
+            self._last_used = [str(key) for key in loaded["used"]]
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return
+
+    @property
+    def last_used(self) -> frozenset[str]:
+        """Keys that the last saved run used."""
+        return frozenset(self._last_used)
+
+    def use(self, key: str) -> None:
+        """Note that this run uses an item."""
+        self._used.add(key)
+
+    def digest(self, item: Path) -> str:
+        """SHA-256 of an item, read from its bytes only where it is new or was changed."""
+        facts = item.stat()
+        known = self._files.get(item.name)
+        if known is None or known[:2] != (facts.st_size, facts.st_mtime_ns):
+            self.learn(item, file_digest(item))
+        return self._files[item.name][2]
+
+    def learn(self, item: Path, digest: str) -> None:
+        """Note the digest of an item that was just made."""
+        facts = item.stat()
+        self._files[item.name] = (facts.st_size, facts.st_mtime_ns, digest)
+        if time.monotonic() - self._saved > SAVE_EVERY_S:
+            self.save()
+
+    def known_digest(self, key: str) -> str:
+        """The digest that an item had when it was made, or empty where that is not known."""
+        return self._files[key][2] if key in self._files else ""
+
+    def forget(self, key: str) -> None:
+        """Drop what is known of an item."""
+        self._files.pop(key, None)
+
+    def save(self) -> None:
+        """Write the file whole; what a run used replaces what the run before did."""
+        used = sorted(self._used) if self._used else self._last_used
+        text = json.dumps({"used": used, "files": self._files}, sort_keys=True)
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        temporary.write_text(text)
+        os.replace(temporary, self.path)
+        self._saved = time.monotonic()

@@ -1,0 +1,145 @@
+"""Artefacts read again and compared with the digests that were taken of them when they were made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from laanet_core.errors import LaanetError
+from laanet_core.media.workdir import RECORD, WorkDir
+from laanet_core.parallel import worker_count
+from laanet_core.progress import Progress
+
+CHUNK = 1 << 20
+
+
+class Claim(NamedTuple):
+    """A file and the digest it should have, empty where that is not known. algorithm: of hashlib."""
+
+    path: Path
+    algorithm: str
+    digest: str
+
+
+@dataclass
+class Verdict:
+    """What was found. checked: files read; n_bytes: in them; damaged: those with another digest, sorted; absent: listed but not here;
+    unknown: items of which no digest was recorded."""
+
+    checked: int = 0
+    n_bytes: int = 0
+    damaged: list[Path] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    unknown: int = 0
+
+
+def verify(project: Path, cache: Path, work: Path) -> Verdict:
+    """Read every artefact of a project and compare it with its digest.
+
+    project: folder of dvc.lock, which lists each output with its MD5; cache: DVC's folder of objects, each named by its MD5; work: the
+    work folder, whose records hold the SHA-256 of finished items. A file that has several names is read once. An output that was changed
+    by hand differs from dvc.lock as a damaged one does. Raises LaanetError when dvc.lock is missing or malformed.
+    """
+    verdict = Verdict()
+    claims = [*_outputs(project, cache, verdict), *_objects(cache), *_items(work, verdict)]
+    by_file: dict[tuple[int, int], list[Claim]] = {}
+    for claim in claims:
+        facts = claim.path.stat()
+        by_file.setdefault((facts.st_dev, facts.st_ino), []).append(claim)
+    with ThreadPoolExecutor(worker_count()) as pool, Progress("verify", total=len(by_file)) as progress:
+        for wrong, size in pool.map(_check, by_file.values()):
+            verdict.damaged += wrong
+            verdict.checked += 1
+            verdict.n_bytes += size
+            progress.advance()
+    verdict.damaged.sort()
+    return verdict
+
+
+def remove_damaged(paths: list[Path]) -> None:
+    """Remove files, and the records of those that are items, so that the next run makes them anew."""
+    for path in paths:
+        path.chmod(0o644)
+        path.unlink()
+
+
+def _check(claims: list[Claim]) -> tuple[list[Path], int]:
+    """Paths of one file's claims if any of them does not hold, and its size."""
+    hashes = {algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in {claim.algorithm for claim in claims}}
+    size = 0
+    with claims[0].path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            size += len(chunk)
+            for running in hashes.values():
+                running.update(chunk)
+    holds = all(hashes[claim.algorithm].hexdigest() == claim.digest for claim in claims if claim.digest)
+    return ([] if holds else sorted({claim.path for claim in claims})), size
+
+
+def _outputs(project: Path, cache: Path, verdict: Verdict) -> Iterator[Claim]:
+    """Claims of dvc.lock about the outputs that are here."""
+    for out in _locked(project / "dvc.lock"):
+        path, digest = project / str(out["path"]), str(out.get("md5", ""))
+        if not path.exists():
+            verdict.absent.append(str(out["path"]))
+        elif not digest.endswith(".dir"):
+            yield Claim(path, "md5", digest)
+        else:
+            yield from _members(path, _object(cache, digest), verdict)
+
+
+def _members(folder: Path, listing: Path, verdict: Verdict) -> Iterator[Claim]:
+    """Claims about the files of an output that is a folder, from DVC's listing of it."""
+    try:
+        members: list[dict[str, str]] = json.loads(listing.read_text())
+    except (FileNotFoundError, ValueError):
+        verdict.absent.append(f"{folder}'s listing in DVC's cache")
+        return
+    for member in members:
+        path = Path(os.path.normpath(folder / member["relpath"]))
+        if not path.is_relative_to(folder) or not path.is_file():
+            verdict.absent.append(str(path))
+        else:
+            yield Claim(path, "md5", member["md5"])
+
+
+def _objects(cache: Path) -> Iterator[Claim]:
+    """Claims that the names of DVC's objects make."""
+    for path in sorted((cache / "files/md5").glob("??/*")):
+        digest = (path.parent.name + path.name).removesuffix(".dir")
+        if path.is_file() and len(digest) == 32:
+            yield Claim(path, "md5", digest)
+
+
+def _items(work: Path, verdict: Verdict) -> Iterator[Claim]:
+    """Claims of the work folder's records."""
+    for record in sorted([*work.glob(f"*/{RECORD}"), *work.glob(f"*/*/{RECORD}")]):
+        step = WorkDir(str(record.parent.relative_to(work)), work)
+        for item in sorted(step.folder.glob("??/*")):
+            digest = step.record.known_digest(item.name)
+            verdict.unknown += not digest
+            yield Claim(item, "sha256", digest)
+
+
+def _locked(path: Path) -> list[Mapping[str, Any]]:
+    """The outputs that dvc.lock lists."""
+    try:
+        stages = yaml.safe_load(path.read_text())["stages"]
+        return [out for stage in stages.values() for out in stage.get("outs", [])]
+    except FileNotFoundError:
+        raise LaanetError(f"{path}: not found; run in the project's folder, after 'dvc repro'.") from None
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError):
+        raise LaanetError(f"{path}: not a lock file of DVC; restore it with 'git checkout dvc.lock'.") from None
+
+
+def _object(cache: Path, digest: str) -> Path:
+    """Where DVC keeps the object of a digest."""
+    return cache / "files/md5" / digest[:2] / digest[2:]

@@ -1,0 +1,90 @@
+"""Worker processes of which one may crash, by a decoder's segmentation fault or for want of memory, without harm to the others."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+
+class WorkerDiedError(Exception):
+    """The process that ran a call died before it returned. signal_name: of the signal that ended it, such as SIGSEGV, or empty."""
+
+    def __init__(self, signal_name: str = "") -> None:
+        super().__init__(signal_name)
+        self.signal_name = signal_name
+
+
+class WorkerPool(Executor):
+    """`count` fresh processes that run one call each at a time.
+
+    Unlike a process pool, it knows which call a process died of: that call raises WorkerDiedError, the others go on, and a new process
+    takes the dead one's place.
+    """
+
+    def __init__(self, count: int, initializer: Callable[[], None]) -> None:
+        self._initializer = initializer
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        self._own = threading.local()
+        self._workers: list[_Worker] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `fn`, a function of a module, in one of the processes."""
+        return self._threads.submit(self._run, fn, args, kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes once the calls that run, and those that wait if they are not cancelled, are done."""
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+        if wait:
+            for worker in self._workers:
+                worker.close()
+
+    def _run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a call in this thread's process; one that died makes room for a new one."""
+        worker: _Worker | None = getattr(self._own, "worker", None)
+        if worker is None:
+            worker = self._own.worker = _Worker(self._initializer)
+            self._workers.append(worker)
+        try:
+            return worker.run(fn, args, kwargs)
+        except WorkerDiedError:
+            self._own.worker = None
+            raise
+
+
+class _Worker:
+    """One process."""
+
+    def __init__(self, initializer: Callable[[], None]) -> None:
+        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=initializer)
+        try:
+            pid = self._pool.submit(os.getpid).result()
+        except BrokenProcessPool:
+            raise WorkerDiedError from None
+        self._process: BaseProcess = next(child for child in multiprocessing.active_children() if child.pid == pid)
+
+    def run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Result of a call; raises what it raises, or WorkerDiedError."""
+        try:
+            return self._pool.submit(fn, *args, **kwargs).result()
+        except BrokenProcessPool:
+            self._process.join()
+            raise WorkerDiedError(_signal_name(self._process.exitcode)) from None
+
+    def close(self) -> None:
+        """End the process."""
+        self._pool.shutdown()
+
+
+def _signal_name(exit_code: int | None) -> str:
+    """Name of the signal that a process ended by, or empty."""
+    try:
+        return signal.Signals(-(exit_code or 0)).name
+    except ValueError:
+        return ""

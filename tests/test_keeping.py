@@ -1,0 +1,149 @@
+"""What is stored can be checked and bounded: `laanet verify` finds damage, `laanet clean` makes room, neither costs a result."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from laanet_core.errors import LaanetError
+from laanet_core.media.clean import clean_work
+from laanet_core.media.workdir import WorkDir
+from laanet_core.sizes import in_bytes, in_words
+from tests.project import Project, stages_run
+from tests.test_items import run
+
+
+def spoil(path: Path) -> None:
+    """Flip one bit in the middle of a file, with its size and times as they were, as a disk does."""
+    facts = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(content)
+    path.chmod(facts.st_mode)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+def test_nothing_of_a_sound_project_is_called_damaged(built: Project) -> None:
+    output = built.run("laanet", "verify")
+    found = re.search(r"(\d+) files \([\d.]+ [MG]B\) read, 0 damaged$", output.strip())
+    assert found, output
+    assert int(found[1]) > 100
+
+
+def test_a_flipped_bit_is_found_wherever_the_file_has_a_name_and_repro_makes_it_anew(project: Project) -> None:
+    before = project.outputs()
+    shard = sorted((project.root / "data/frames/demo").rglob("*.tar"))[0]
+    names = sorted(
+        str(path.relative_to(project.root))
+        for path in project.root.rglob("*")
+        if not path.is_symlink() and path.is_file() and path.samefile(shard)
+    )
+    assert len(names) == 3, "output, cache and work folder share one file"
+    spoil(shard)
+    output = project.run("laanet", "verify", succeeds=False)
+    assert re.findall(r"^damaged: (.*)$", output, re.MULTILINE) == names
+    assert "laanet verify --remove" in output
+    project.run("laanet", "verify", "--remove")
+    assert not shard.exists()
+    assert "frames@demo" in stages_run(project.dvc("repro", "frames@demo"))
+    assert project.outputs() == before
+    assert "0 damaged" in project.run("laanet", "verify")
+
+
+@pytest.mark.parametrize("name", ["data/landmarks/demo.h5", "data/checkpoints/model.safetensors", "reports/demo/metrics.json"])
+def test_damage_in_any_kind_of_output_is_named(project: Project, name: str) -> None:
+    spoil(project.root / name)
+    assert f"damaged: {name}\n" in project.run("laanet", "verify", succeeds=False)
+
+
+def test_damage_in_the_work_folder_alone_is_named(project: Project) -> None:
+    shutil.rmtree(project.root / "data/landmarks")
+    shutil.rmtree(project.root / ".dvc/cache")
+    item = sorted((project.root / ".work/landmarks/demo").glob("??/*"))[0]
+    spoil(item)
+    output = project.run("laanet", "verify", succeeds=False)
+    assert f"damaged: {item.relative_to(project.root)}\n" in output
+
+
+def test_verify_outside_a_project_is_one_sentence(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "run in the project's folder" in Project(tmp_path / "empty").run("laanet", "verify", succeeds=False)
+    (project.root / "dvc.lock").write_text("stages: 3\n")
+    assert "dvc.lock: not a lock file of DVC" in project.run("laanet", "verify", succeeds=False)
+
+
+def test_clean_keeps_what_the_last_run_used_so_that_nothing_is_made_twice(project: Project) -> None:
+    before, items = project.outputs(), project.items("frames/demo")
+    assert re.match(r"0 items removed \(0 bytes freed\), \d+ kept", project.run("laanet", "clean"))
+    project.dvc("repro", "--force", "--single-item", "--no-run-cache", "frames@demo")
+    assert project.items("frames/demo") == items
+    assert project.outputs() == before
+
+
+def test_clean_to_nothing_leaves_outputs_whole(project: Project) -> None:
+    before = project.outputs()
+    assert ", 0 kept (0 bytes)" in project.run("laanet", "clean", "--most", "0")
+    assert not project.items("frames/demo")
+    assert (project.root / ".work/assets").is_dir()
+    assert stages_run(project.dvc("repro")) == ["index@demo"]
+    project.dvc("repro", "--force", "--single-item", "--no-run-cache", "landmarks@demo")
+    assert project.outputs() == before
+
+
+def test_clean_removes_what_no_run_uses_and_then_the_oldest(tmp_path: Path) -> None:
+    work = WorkDir("frames/mine", tmp_path / "work")
+    run(work, ["dropped"], tmp_path / "log")
+    used = WorkDir("frames/mine", tmp_path / "work")
+    paths = run(used, ["three", "five!", "seven!!"], tmp_path / "log")
+    for age, name in enumerate(["five!", "seven!!", "three"]):
+        os.utime(paths[name], ns=(age, age))
+    report = clean_work(tmp_path / "work")
+    assert (report.removed, report.freed, report.kept, report.held) == (1, 7, 3, 17)
+    report = clean_work(tmp_path / "work", most=12)
+    assert (report.removed, report.held, sorted(path.name for path in paths.values() if path.exists())) == (
+        1,
+        12,
+        sorted([paths["seven!!"].name, paths["three"].name]),
+    )
+
+
+def test_clean_keeps_the_state_of_the_newest_unfinished_training(tmp_path: Path) -> None:
+    for age, name in enumerate(["ab/old", "cd/new"]):
+        state = tmp_path / "train" / name
+        state.mkdir(parents=True)
+        (state / "state-1.pt").write_bytes(bytes(5))
+        os.utime(state, ns=(age, age))
+    report = clean_work(tmp_path)
+    assert (report.removed, report.freed) == (1, 5)
+    assert [path.name for path in (tmp_path / "train").glob("*/*")] == ["new"]
+
+
+def test_clean_leaves_a_step_alone_that_is_being_written(tmp_path: Path) -> None:
+    work = WorkDir("frames/mine", tmp_path)
+    run(work, ["one"], tmp_path / "log")
+    run(WorkDir("frames/mine", tmp_path), ["two"], tmp_path / "log")
+    with work.lock():
+        report = clean_work(tmp_path, most=0)
+    assert report.busy == ["frames/mine"]
+    assert len(list(work.folder.glob("??/*"))) == 2
+
+
+@pytest.mark.parametrize(("text", "n_bytes"), [("50GB", 50 * 10**9), ("1.5 tb", 15 * 10**11), ("0", 0), ("7kb", 7000), ("3M", 3 * 10**6)])
+def test_amounts_are_read_as_people_write_them(text: str, n_bytes: int) -> None:
+    assert in_bytes(text) == n_bytes
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1GB", "1e9", "5XB", "nan"])
+def test_what_is_no_amount_is_one_sentence(text: str) -> None:
+    with pytest.raises(LaanetError, match="is no amount of bytes"):
+        in_bytes(text)
+
+
+def test_amounts_are_told_in_words() -> None:
+    assert [in_words(n) for n in (0, 999, 1000, 25 * 10**5, 10**12)] == ["0 bytes", "999 bytes", "1.0 KB", "2.5 MB", "1.0 TB"]
