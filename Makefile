@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test lint figures bench-synthesis bench-train preset-demo preset-paper lock
+.PHONY: demo test lint figures bench-synthesis bench-train bench-media bench-scan estimate preset-demo preset-paper lock
 
 demo: .venv/installed  ## Build the embedded demo from raw video to reports/index.html
 	dvc repro
@@ -29,6 +29,15 @@ bench-synthesis: .venv/installed  ## Milliseconds a pseudo-fake with its targets
 
 bench-train: .venv/installed  ## Images/s and peak memory of a training step, beside plain ones
 	python -m benchmarks.train
+
+bench-media: .venv/installed  ## Seconds a video and videos/minute from video to Mask-SSIM, beside a plain way
+	python -m benchmarks.media
+
+bench-scan: .venv/installed  ## Seconds of a rescan and of a dvc repro with nothing to do, for 5,000 videos
+	python -m benchmarks.scan
+
+estimate: .venv/installed  ## Hours and gigabytes of FF++ and DFDC on 1, 8 and 64 workers, from what bench-media measured
+	python -m benchmarks.estimate
 
 preset-demo preset-paper: preset-%: presets/%.yaml  ## Put a preset in place as params.yaml
 	cp $< params.yaml

@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from laanet_core.errors import LaanetError
-from laanet_core.media.workdir import work_root
 from laanet_core.sizes import in_bytes, in_words
+from laanet_core.work.folder import work_root
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 
@@ -57,8 +57,8 @@ def verify(
     remove: Annotated[bool, typer.Option("--remove", help="Remove what is damaged, so that 'dvc repro' makes it anew.")] = False,
 ) -> None:
     """Read outputs, DVC's cache and the work folder again, and name each file that is not what it was when it was made."""
-    from laanet_core.media.verify import remove_damaged
-    from laanet_core.media.verify import verify as verify_artefacts
+    from laanet_core.work.verify import remove_damaged
+    from laanet_core.work.verify import verify as verify_artefacts
 
     with _one_sentence():
         verdict = verify_artefacts(Path.cwd(), _dvc_cache(), work_root())
@@ -83,7 +83,7 @@ def clean(
     ] = None,
 ) -> None:
     """Remove from the work folder what the last run of each step did not use; outputs and DVC's cache stay as they are."""
-    from laanet_core.media.clean import clean_work
+    from laanet_core.work.clean import clean_work
 
     with _one_sentence():
         report = clean_work(work_root(), in_bytes(most) if most else None)

@@ -25,14 +25,15 @@ from laanet_core.datasets.index import IndexRow, read_index
 from laanet_core.evaluation.bins import bin_label
 from laanet_core.media import crops as crops_module
 from laanet_core.media.crops import CROP_COLUMNS, crop
-from laanet_core.media.items import run_items
 from laanet_core.media.landmarks import LandmarkStore
 from laanet_core.media.shards import Shard, read_rgb
-from laanet_core.media.workdir import WorkDir, code_version, item_key, output_path
 from laanet_core.params import QualityParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table, write_table
+from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.items import run_items
+from laanet_core.work.outputs import output_path
 
 COLUMNS = ["video_id", "source_id", "method", "n_frames", "mask_ssim", "bin", "status", "reason"]
 FRAME_COLUMNS = ["video_id", "frame", "mask_ssim"]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from laanet_core.datasets.layouts import is_cropped
 from laanet_core.media.crops import crop_faces
-from laanet_core.media.workdir import WorkDir
 from laanet_core.parallel import open_executor
 from laanet_core.params import Params
+from laanet_core.work.folder import WorkDir
 from stages.runner import run_stage
 
 

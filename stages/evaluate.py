@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from laanet_core.evaluation.evaluate import EvaluationFiles, evaluate_dataset
-from laanet_core.media.workdir import WorkDir
 from laanet_core.params import Params
+from laanet_core.work.folder import WorkDir
 from stages.runner import run_stage
 
 

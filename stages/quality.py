@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from laanet_core.media.workdir import WorkDir
 from laanet_core.parallel import open_executor
 from laanet_core.params import Params
 from laanet_core.quality import QualityFiles, score_quality
+from laanet_core.work.folder import WorkDir
 from stages.runner import run_stage
 
 

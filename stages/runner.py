@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from laanet_core.errors import LaanetError
-from laanet_core.media.workdir import work_root
 from laanet_core.parallel import end_with_pipeline
 from laanet_core.params import Params, load_params
+from laanet_core.work.folder import work_root
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 

@@ -22,10 +22,11 @@ from laanet_core.datasets import index
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media import landmarks, shards
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key
 from laanet_core.params import Params
 from laanet_core.training.processes import process_count
 from laanet_core.training.trainer import TrainingFiles, train
+from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.outputs import clear_output
 from stages.runner import run_stage
 
 DATA, REPORTS = Path("data"), Path("reports/training")

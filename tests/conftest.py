@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from laanet_core.assets import fetch_assets
-from laanet_core.media.workdir import work_root
+from laanet_core.work.folder import work_root
 from tests.project import SMALL, Project
 from tests.training_set import params_of, run_training, write_training_set
 

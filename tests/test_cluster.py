@@ -25,11 +25,11 @@ from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media.crops import crop_faces
 from laanet_core.media.frames import extract_frames
-from laanet_core.media.items import run_items
 from laanet_core.media.landmarks import cache_landmarks
-from laanet_core.media.workdir import WorkDir, item_key
 from laanet_core.parallel import open_executor
 from laanet_core.params import CropsParams, FramesParams
+from laanet_core.work.folder import WorkDir, item_key
+from laanet_core.work.items import run_items
 from tests.test_items import crash_on, write_reason
 from tests.videos import write_video
 

@@ -16,10 +16,10 @@ from laanet_core.evaluation.evaluate import EvaluationFiles, evaluate_dataset
 from laanet_core.evaluation.gallery import Scored, choose, overlay, typical_frame
 from laanet_core.evaluation.tables import FrameScore
 from laanet_core.media.shards import encode_png, write_shard
-from laanet_core.media.workdir import WorkDir
 from laanet_core.model import build_model, load_model, save_model
 from laanet_core.params import Params, load_params
 from laanet_core.tables import read_table, write_table
+from laanet_core.work.folder import WorkDir
 from tests.drawn_face import face_image
 
 SIZE = 64

@@ -20,9 +20,9 @@ from laanet_core.media.crops import crop, crop_box, crop_faces
 from laanet_core.media.detectors import load_detector
 from laanet_core.media.retinaface_boxes import decode_faces, overlaps, priors, suppress
 from laanet_core.media.shards import Shard, crop_members, encode_png, note_member, read_rgb, write_shard
-from laanet_core.media.workdir import WorkDir
 from laanet_core.params import CropsParams
 from laanet_core.tables import write_table
+from laanet_core.work.folder import WorkDir
 
 PARAMS = CropsParams(detector="retinaface_mobilenet", enlarge=1.25, size=96, faces="largest", min_score=0.8, max_side=640)
 PICTURE = np.ascontiguousarray(astronaut()[:320, 40:360])

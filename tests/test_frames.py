@@ -13,8 +13,8 @@ from laanet_core.datasets.index import IndexRow
 from laanet_core.digests import file_digest
 from laanet_core.media.frames import extract_frames
 from laanet_core.media.shards import Shard, crop_members
-from laanet_core.media.workdir import WorkDir
 from laanet_core.params import FramesParams
+from laanet_core.work.folder import WorkDir
 from tests.videos import moving_pictures, write_video
 
 PARAMS = FramesParams(count={"train": 8, "val": 4, "test": 4}, minimum=2)

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from laanet_core.errors import LaanetError
-from laanet_core.media.items import CRASH_REASON, run_items
-from laanet_core.media.workdir import WorkDir, item_key
 from laanet_core.parallel import open_executor
+from laanet_core.work.folder import WorkDir, item_key
+from laanet_core.work.items import CRASH_REASON, run_items
 
 
 def write_twice(task: tuple[str, Path], path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from laanet_core.errors import LaanetError
-from laanet_core.media.clean import clean_work
-from laanet_core.media.workdir import WorkDir
 from laanet_core.sizes import in_bytes, in_words
+from laanet_core.work.clean import clean_work
+from laanet_core.work.folder import WorkDir
 from tests.project import Project, stages_run
 from tests.test_items import run
 

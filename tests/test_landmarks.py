@@ -16,8 +16,8 @@ from laanet_core.media.crops import FACE_COLUMNS, VIDEO_COLUMNS, crop, crop_box
 from laanet_core.media.landmarks import LandmarkStore, cache_landmarks, is_face
 from laanet_core.media.shape_predictor import dlib_box, predict_landmarks
 from laanet_core.media.shards import encode_png, note_member, write_shard
-from laanet_core.media.workdir import WorkDir
 from laanet_core.tables import write_table
+from laanet_core.work.folder import WorkDir
 
 PICTURE = np.ascontiguousarray(astronaut())
 BOX = (178.0, 57.0, 273.0, 177.0)

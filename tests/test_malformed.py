@@ -21,9 +21,9 @@ from laanet_core.media.footage import open_footage
 from laanet_core.media.frames import extract_frames
 from laanet_core.media.limits import MOST_MEMORY, memory_budget
 from laanet_core.media.shards import encode_png
-from laanet_core.media.workdir import WorkDir
 from laanet_core.parallel import open_executor
 from laanet_core.params import FramesParams
+from laanet_core.work.folder import WorkDir
 from tests.malformed import Malformed, malformed_files, whole
 from tests.videos import moving_pictures, write_video
 

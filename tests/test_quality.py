@@ -19,10 +19,10 @@ from laanet_core.media.detectors import load_detector
 from laanet_core.media.footage import open_footage
 from laanet_core.media.shape_predictor import predict_landmarks
 from laanet_core.media.shards import encode_png, write_shard
-from laanet_core.media.workdir import WorkDir
 from laanet_core.params import QualityParams, load_params
 from laanet_core.quality import QualityFiles, head_mask, mask_ssim, score_quality
 from laanet_core.tables import read_table, write_table
+from laanet_core.work.folder import WorkDir
 from tests.drawn_face import face_image, face_landmarks
 
 SIZE = 64

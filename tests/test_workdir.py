@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from laanet_core.errors import LaanetError
-from laanet_core.media.workdir import WorkDir, item_key, link_item, output_path
 from laanet_core.parallel import open_executor, worker_count
+from laanet_core.work.folder import WorkDir, item_key
+from laanet_core.work.outputs import link_item, output_path
 
 
 def test_keys_differ_with_every_part_and_not_with_order() -> None:

@@ -24,9 +24,9 @@ from laanet_core.assets.hub import fetch_from_hub
 from laanet_core.assets.pinned import PINNED, Package, PinnedFile
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
-from laanet_core.media.workdir import clear_output, link_item
 from laanet_core.params import Params
 from laanet_core.progress import Progress
+from laanet_core.work.outputs import clear_output, link_item
 
 MAX_MEMBER_BYTES = 1 << 28
 SOURCE = "SOURCE.txt"

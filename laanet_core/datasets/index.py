@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from laanet_core.errors import LaanetError
@@ -44,7 +44,7 @@ def write_index(path: Path, rows: list[IndexRow]) -> None:
             raise LaanetError(f"{first.path} is listed twice; remove one of the lines.")
         if first.video_id == second.video_id:
             raise LaanetError(f"{second.path} and {first.path} are both video '{first.video_id}'; rename one of them.")
-    write_table(path, COLUMNS, map(asdict, ordered))
+    write_table(path, COLUMNS, map(vars, ordered))
 
 
 def read_index(path: Path) -> list[IndexRow]:

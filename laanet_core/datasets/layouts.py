@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from laanet_core.datasets import celebdf, deepfakebench, demo, dfd, dfdc, dfdcp, dfw, ffpp, folder
@@ -86,7 +85,7 @@ def _rows(name: str, root: Path, entries: Sequence[Entry], cache: Path) -> list[
         for entry in entries:
             size, digest = digests.look_up(root / entry.path)
             source = entry.source_id if entry.source_id in known else ""
-            facts = {**asdict(entry), "source_id": source, "person": entry.person or entry.video_id}
+            facts = {**vars(entry), "source_id": source, "person": entry.person or entry.video_id}
             rows.append(IndexRow(**facts, size_bytes=size, digest=digest))
             progress.advance(entry.video_id)
     digests.save()

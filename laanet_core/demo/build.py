@@ -30,10 +30,11 @@ from laanet_core.demo.tracks import track_face
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media import detectors, retinaface_boxes, shape_predictor
-from laanet_core.media.items import run_items
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item
 from laanet_core.params import DemoParams
 from laanet_core.tables import write_table
+from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.items import run_items
+from laanet_core.work.outputs import clear_output, link_item
 
 COLUMNS = ["path", "label", "method", "split", "source", "person", "origin"]
 TABLE, NOTE = "demo.csv", "NOTE.txt"

@@ -17,13 +17,14 @@ from laanet_core.evaluation.gallery import Scored, write_gallery
 from laanet_core.evaluation.predict import ScoreTask, score_videos
 from laanet_core.evaluation.tables import REPORTED, Row, note, score_table, write_results
 from laanet_core.media import shards
-from laanet_core.media.workdir import WorkDir, code_version, item_key, output_path
 from laanet_core.model import LAANet, backbone, checkpoint, heads, laanet, load_model, padding, pyramid
 from laanet_core.parallel import one_thread
 from laanet_core.params import Params
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table
+from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.outputs import output_path
 
 
 @dataclass(frozen=True)

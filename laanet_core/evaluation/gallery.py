@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from laanet_core.evaluation.predict import Image, forward
 from laanet_core.evaluation.tables import FrameScore
 from laanet_core.media.shards import Shard, crop_members, encode_png, read_rgb
-from laanet_core.media.workdir import clear_output, output_path
 from laanet_core.model import LAANet
+from laanet_core.work.outputs import clear_output, output_path
 
 OPACITY = 0.7
 GROUPS = ("fake_high", "fake_low", "real_high")

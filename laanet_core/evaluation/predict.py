@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from laanet_core.evaluation.tables import DECIMALS, FrameScore
-from laanet_core.media.items import run_items
 from laanet_core.media.shards import Shard, crop_members, read_rgb
-from laanet_core.media.workdir import WorkDir
 from laanet_core.model import LAANet
 from laanet_core.parallel import one_thread, worker_count
+from laanet_core.work.folder import WorkDir
+from laanet_core.work.items import run_items
 
 Image = NDArray[np.uint8]
 

@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 
 from laanet_core.digests import file_digest
 from laanet_core.media import detectors, precropped, retinaface_boxes, shards
-from laanet_core.media.detectors import BATCH, FaceDetector, load_detector
-from laanet_core.media.items import run_items
+from laanet_core.media.detectors import BATCH, FaceDetector, detector_device, load_detector
 from laanet_core.media.precropped import find_in_crops, whole_box
 from laanet_core.media.retinaface_boxes import Face
 from laanet_core.media.shards import Shard, crop_members, encode_png, note_member, read_note, read_rgb, write_shard
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item, output_path
 from laanet_core.params import CropsParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table, write_table
+from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.items import run_items
+from laanet_core.work.outputs import clear_output, link_item, output_path
 
 VIDEO_COLUMNS = ["video_id", "status", "reason", "n_frames", "n_faces", "digest"]
 BOX_COLUMNS = ["face_x0", "face_y0", "face_x1", "face_y1"]
@@ -79,6 +80,7 @@ class CropsTask:
     params: CropsParams
     cropped: bool
     assets: str
+    device: str
 
 
 def crop_faces(
@@ -93,13 +95,11 @@ def crop_faces(
     weights = [file_digest(path) for path in sorted((assets / params.detector).iterdir())]
     usable = {video["video_id"]: video for video in videos if video["status"] == Status.OK}
     code = code_version(sys.modules[__name__], detectors, precropped, retinaface_boxes, shards)
-    keys = {
-        name: item_key(video=name, frames=video["digest"], params=params.model_dump(), cropped=cropped, weights=weights, code=code)
-        for name, video in usable.items()
-    }
-    tasks = {
-        name: CropsTask(name, str(output_path(frames, name, ".tar").absolute()), params, cropped, str(assets.absolute())) for name in usable
-    }
+    device = "cpu" if params.detector == "retinaface_mobilenet" else executor.submit(detector_device).result()
+    facts = {"params": params.model_dump(), "cropped": cropped, "weights": weights, "device": device, "code": code}
+    keys = {name: item_key(video=name, frames=video["digest"], **facts) for name, video in usable.items()}
+    shards_of = {name: str(output_path(frames, name, ".tar").absolute()) for name in usable}
+    tasks = {name: CropsTask(name, shard, params, cropped, str(assets.absolute()), device) for name, shard in shards_of.items()}
     items = run_items(work, keys, crop_video, tasks, executor, "crops", give_up_crops)
     clear_output(out)
     notes = {name: _note(item) for name, item in items.items()}
@@ -121,7 +121,7 @@ def give_up_crops(task: CropsTask, path: Path, reason: str) -> None:
 
 
 def _members(task: CropsTask) -> Iterator[tuple[str, bytes]]:
-    detector = _detector(task.params, Path(task.assets))
+    detector = _detector(task.params, Path(task.assets), task.device)
     faces: list[dict[str, Any]] = []
     n_frames = 0
     with Shard(Path(task.frames)) as shard:
@@ -197,6 +197,6 @@ def _publish(video: dict[str, str], note: dict[str, Any] | None, items: dict[str
 
 
 @lru_cache(maxsize=1)
-def _detector(params: CropsParams, assets: Path) -> FaceDetector:
+def _detector(params: CropsParams, assets: Path, device: str) -> FaceDetector:
     """The detector, loaded once a process."""
-    return load_detector(params, assets)
+    return load_detector(params, assets, device)

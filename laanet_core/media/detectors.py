@@ -47,26 +47,24 @@ class Network(Protocol):
         ...
 
 
-def detector_device(detector: str) -> str:
-    """Where a detector runs on this machine: the ResNet50 on a GPU where torch finds one, all else on the CPU."""
-    if detector != "retinaface_resnet50":
-        return "cpu"
+def detector_device() -> str:
+    """Where the ResNet50 runs on this machine: on a GPU where torch finds one, else on the CPU, as the MobileNet always does."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def load_detector(params: CropsParams, assets: Path, device: str | None = None) -> FaceDetector:
+def load_detector(params: CropsParams, assets: Path, device: str = "cpu") -> FaceDetector:
     """The detector `params.detector`, from its file in the folder of assets; raises LaanetError when that is missing or damaged.
 
-    device: `detector_device` of the process that planned the work, by default this one's. Boxes of a GPU and of a CPU differ by rounding.
+    device: of `detector_device`, for the ResNet50; its boxes on a GPU and on a CPU differ by rounding.
     """
     path = assets / params.detector / FILES[params.detector]
     if not path.is_file():
         raise LaanetError(f"{path}: not found; build it with 'dvc repro assets', or give its path as assets.paths.{params.detector}.")
     if params.detector == "retinaface_mobilenet":
         return RetinaFaceDetector(MobileNetRetinaFace(path), params.min_score, params.max_side)
-    network = ResNet50RetinaFace(path, device or detector_device(params.detector))
+    network = ResNet50RetinaFace(path, device)
     return RetinaFaceDetector(network, params.min_score, params.max_side)
 
 

@@ -15,13 +15,14 @@ from laanet_core.errors import LaanetError
 from laanet_core.media import decode, footage, limits, pictures, shards, video
 from laanet_core.media.decode import UndecodableError, select_frames
 from laanet_core.media.footage import Footage, open_footage
-from laanet_core.media.items import run_items
 from laanet_core.media.shards import Shard, encode_png, note_member, read_note, write_shard
-from laanet_core.media.workdir import WorkDir, clear_output, code_version, item_key, link_item, output_path
 from laanet_core.params import FramesParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import write_table
+from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.items import run_items
+from laanet_core.work.outputs import clear_output, link_item, output_path
 
 COLUMNS = ["video_id", "status", "reason", "n_frames", "frame_count", "width", "height", "digest"]
 

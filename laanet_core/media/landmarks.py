@@ -20,13 +20,14 @@ from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media import shape_predictor, shards
 from laanet_core.media.crops import BOX_COLUMNS, CROP_COLUMNS
-from laanet_core.media.items import run_items
 from laanet_core.media.shape_predictor import predict_landmarks
 from laanet_core.media.shards import Shard, crop_members, read_rgb
-from laanet_core.media.workdir import WorkDir, code_version, item_key, output_path
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table, write_table
+from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.items import run_items
+from laanet_core.work.outputs import output_path
 
 COLUMNS = ["video_id", "status", "reason", "n_crops", "n_landmarks"]
 STORED = ("points", "frames", "faces")

@@ -73,8 +73,10 @@ class VideoFootage:
     def _by_time(self, wanted: Sequence[int]) -> Iterator[tuple[int, Image]]:
         """Frames known by their times: seek where a later key frame spares decoding, else go on decoding."""
         reader = _Reader(self._source, self._index)
-        for number in wanted:
-            frame = reader.frame_at(int(self._index.times[number]))
+        times = self._index.times[wanted].tolist()
+        self._source.wanted = frozenset(times)
+        for number, time in zip(wanted, times, strict=True):
+            frame = reader.frame_at(time)
             if frame is not None:
                 yield number, to_rgb(frame)
 
@@ -95,13 +97,18 @@ class VideoFootage:
 
 
 class _Source:
-    """A container and its video stream, decoded on one thread from where it stands."""
+    """A container and its video stream, decoded on one thread from where it stands.
+
+    wanted: presentation times of the frames that are asked for. Others that no frame refers to (half of those of a usual H.264 file)
+    are not decoded, which changes no pixel of the rest. None: all are asked for.
+    """
 
     container: InputContainer
     stream: VideoStream
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.wanted: frozenset[int] | None = None
         self._open()
 
     def _open(self) -> None:
@@ -141,6 +148,8 @@ class _Source:
 
     def _decoded(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         """The frames that a packet completes; of None, those still held back at the end."""
+        if packet is not None and self.wanted is not None:
+            self.stream.codec_context.skip_frame = "DEFAULT" if packet.pts in self.wanted else "NONREF"
         try:
             return [frame for frame in self.stream.codec_context.decode(packet) if not frame.is_corrupt]
         except av.error.MemoryError:

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from laanet_core.errors import LaanetError
-from laanet_core.media.workdir import RECORD, WorkDir
 from laanet_core.parallel import worker_count
 from laanet_core.progress import Progress
+from laanet_core.work.folder import RECORD, WorkDir
 
 CHUNK = 1 << 20
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
-from laanet_core.media.workdir import CRASHED, WorkDir
 from laanet_core.progress import Progress
+from laanet_core.work.folder import CRASHED, WorkDir
 from laanet_core.workers import WorkerDiedError
 
 Compute = Callable[[Any, Path], None]

@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from laanet_core.errors import LaanetError
-from laanet_core.media.record import ItemRecord
+from laanet_core.work.record import ItemRecord
 
 CRASHED = ".crashed"
 """Suffix of a file that stands for an item that could not be made."""
@@ -71,28 +70,3 @@ class WorkDir:
         for pattern in ("*/*.tmp", f"*/*{CRASHED}"):
             for leftover in self.folder.glob(pattern):
                 leftover.unlink()
-
-
-def link_item(item: Path, out: Path) -> None:
-    """Put a finished item into a stage's output: a hard link, or a copy on another file system."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.unlink(missing_ok=True)
-    try:
-        os.link(item, out)
-    except OSError:
-        shutil.copyfile(item, out)
-
-
-def output_path(folder: Path, video_id: str, suffix: str) -> Path:
-    """`folder/video_id + suffix`; raises LaanetError when the id would leave the folder."""
-    path = Path(os.path.normpath(folder / f"{video_id}{suffix}"))
-    if not path.is_relative_to(os.path.normpath(folder)) or "\x00" in video_id:
-        raise LaanetError(f"video id {video_id!r} leaves its folder {folder}; rename the video.")
-    return path
-
-
-def clear_output(folder: Path) -> None:
-    """Empty a stage's output folder, whatever an earlier run left in it."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from laanet_core.errors import LaanetError
-from laanet_core.media.workdir import RECORD, WorkDir
+from laanet_core.work.folder import RECORD, WorkDir
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""The work folder: what is finished of each step, made side by side, kept, checked and bounded."""
