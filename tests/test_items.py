@@ -51,7 +51,7 @@ def write_reason(task: tuple[str, Path], path: Path, reason: str) -> None:
 def run(work: WorkDir, texts: list[str], log: Path) -> dict[str, Path]:
     """Items of `write_twice` on two threads."""
     keys = {text: item_key(text=text) for text in texts}
-    with ThreadPoolExecutor(2) as pool:
+    with work.lock(), ThreadPoolExecutor(2) as pool:
         return run_items(work, keys, write_twice, {text: (text, log) for text in texts}, pool, "test")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ import pytest
 from laanet_core.errors import LaanetError
 from laanet_core.sizes import in_bytes, in_words
 from laanet_core.work.clean import clean_work
-from laanet_core.work.folder import WorkDir
+from laanet_core.work.folder import WorkDir, item_key
+from laanet_core.work.items import run_items
 from tests.project import Project, stages_run
-from tests.test_items import run
+from tests.test_items import run, write_twice
 
 
 def spoil(path: Path) -> None:
@@ -113,6 +115,18 @@ def test_clean_removes_what_no_run_uses_and_then_the_oldest(tmp_path: Path) -> N
     )
 
 
+def test_clean_after_a_run_that_was_cut_off_keeps_what_it_had_made(tmp_path: Path) -> None:
+    before = run(WorkDir("frames/mine", tmp_path / "work"), ["one"], tmp_path / "log")
+    work = WorkDir("frames/mine", tmp_path / "work")
+    with pytest.raises(KeyboardInterrupt), work.lock():
+        made = run(WorkDir("crops/mine", tmp_path / "work"), ["other"], tmp_path / "log")
+        with ThreadPoolExecutor(1) as pool:
+            made |= run_items(work, {"two": item_key(text="two")}, write_twice, {"two": ("two", tmp_path / "log")}, pool, "frames")
+        raise KeyboardInterrupt
+    assert clean_work(tmp_path / "work").removed == 0
+    assert all(path.exists() for path in (before | made).values())
+
+
 def test_clean_keeps_the_state_of_the_newest_unfinished_training(tmp_path: Path) -> None:
     for age, name in enumerate(["ab/old", "cd/new"]):
         state = tmp_path / "train" / name
@@ -128,7 +142,7 @@ def test_clean_leaves_a_step_alone_that_is_being_written(tmp_path: Path) -> None
     work = WorkDir("frames/mine", tmp_path)
     run(work, ["one"], tmp_path / "log")
     run(WorkDir("frames/mine", tmp_path), ["two"], tmp_path / "log")
-    with work.lock():
+    with WorkDir("frames/mine", tmp_path).lock():
         report = clean_work(tmp_path, most=0)
     assert report.busy == ["frames/mine"]
     assert len(list(work.folder.glob("??/*"))) == 2

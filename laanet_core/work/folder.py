@@ -56,7 +56,7 @@ class WorkDir:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep a second writer out; raises LaanetError when another process holds the step."""
+        """Keep a second writer out for the time of a run; raises LaanetError when another process holds the step."""
         with (self.folder / "lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,6 +64,7 @@ class WorkDir:
                 raise LaanetError(f"{self.folder}: another run is writing here; wait for it or end it, then start again.") from None
             self._sweep()
             yield
+            self.record.finish()
 
     def _sweep(self) -> None:
         """Remove what killed runs left half-written, and what stood for items that could not be made."""

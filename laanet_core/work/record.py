@@ -30,7 +30,7 @@ class ItemRecord:
 
     @property
     def last_used(self) -> frozenset[str]:
-        """Keys that the last saved run used."""
+        """Keys that the last finished run used, and those after it that were not finished."""
         return frozenset(self._last_used)
 
     def use(self, key: str) -> None:
@@ -61,8 +61,16 @@ class ItemRecord:
         self._files.pop(key, None)
 
     def save(self) -> None:
-        """Write the file whole; what a run used replaces what the run before did."""
-        used = sorted(self._used) if self._used else self._last_used
+        """Write the file whole; until a run is finished, what the one before it used counts as used too."""
+        self._write(sorted(self._used | set(self._last_used)))
+
+    def finish(self) -> None:
+        """Write the file at the end of a run: what it used is now all that is used."""
+        if self._used:
+            self._last_used = sorted(self._used)
+            self._write(self._last_used)
+
+    def _write(self, used: list[str]) -> None:
         text = json.dumps({"used": used, "files": self._files}, sort_keys=True)
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         temporary.write_text(text)
