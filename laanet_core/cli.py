@@ -56,7 +56,7 @@ def export(
 def verify(
     remove: Annotated[bool, typer.Option("--remove", help="Remove what is damaged, so that 'dvc repro' makes it anew.")] = False,
 ) -> None:
-    """Read outputs, DVC's cache and the work folder again, and name each file that is not what it was when it was made."""
+    """Read outputs, DVC's cache and the work folder again; name what is not what was once written, and outputs that dvc.lock has not."""
     from laanet_core.work.verify import remove_damaged
     from laanet_core.work.verify import verify as verify_artefacts
 
@@ -64,13 +64,17 @@ def verify(
         verdict = verify_artefacts(Path.cwd(), _dvc_cache(), work_root())
     for path in verdict.damaged:
         typer.echo(f"damaged: {os.path.relpath(path)}")
+    for path in verdict.other:
+        typer.echo(f"not what dvc.lock has: {os.path.relpath(path)}")
     gone = f", {len(verdict.absent)} listed ones are not here" if verdict.absent else ""
     unknown = f", {verdict.unknown} work items without a digest" if verdict.unknown else ""
     typer.echo(f"{verdict.checked} files ({in_words(verdict.n_bytes)}) read, {len(verdict.damaged)} damaged{gone}{unknown}")
+    if verdict.other:
+        typer.echo("'dvc checkout' or 'git checkout' brings back what dvc.lock has, 'dvc repro' makes it anew.", err=True)
     if not verdict.damaged:
-        return
+        raise typer.Exit(1 if verdict.other else 0)
     if not remove:
-        typer.echo("remove them with 'laanet verify --remove', then run 'dvc repro', which makes them anew.", err=True)
+        typer.echo("remove what is damaged with 'laanet verify --remove', then run 'dvc repro', which makes them anew.", err=True)
         raise typer.Exit(1)
     remove_damaged(verdict.damaged)
     typer.echo("removed; 'dvc repro' makes them anew, 'dvc pull' fetches what was pushed.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import re
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -17,7 +18,8 @@ from laanet_core.workers import WorkerDiedError
 
 LIBRARIES = ("av", "dlib-bin", "numpy", "onnxruntime", "opencv-python", "retinaface-pytorch", "scikit-image", "torch")
 """Those whose version may change a byte of frames, crops, landmarks or Mask-SSIM."""
-CONNECT_S = 60
+CONNECT_S = 30
+ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 
 
 class Expected(NamedTuple):
@@ -30,6 +32,8 @@ class Expected(NamedTuple):
 @contextmanager
 def open_cluster(address: str) -> Iterator[Executor]:
     """The cluster whose scheduler is at `address`, such as `tcp://head:8786`; raises LaanetError when there is none."""
+    if not ADDRESS.fullmatch(address):
+        raise LaanetError(f"LAANET_SCHEDULER is '{address}'; write an address such as tcp://head:8786, as 'dask scheduler' prints it.")
     try:
         from distributed import Client
     except ImportError:

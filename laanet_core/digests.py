@@ -25,6 +25,11 @@ def folder_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of a folder's own files; raises OSError where there is neither."""
+    return _stamp(path)[0]
+
+
 class DigestCache:
     """Digests of files and of folders of pictures, remembered in a JSON file by absolute path, size and modification time.
 

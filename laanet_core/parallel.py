@@ -26,7 +26,7 @@ def worker_count() -> int:
 
 def whole_number(variable: str, text: str, example: str = "") -> int:
     """The value of an environment variable that counts something; raises LaanetError unless it is a whole number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise LaanetError(f"{variable} is {text!r}; give a whole number of at least 1{example}.")
     return int(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from laanet_core.errors import LaanetError
@@ -19,7 +20,8 @@ def in_words(n_bytes: int) -> str:
 
 def in_bytes(text: str) -> int:
     """Bytes of an amount such as `50GB`, `1.5 TB` or `1000`; raises LaanetError for anything else."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", text.strip().upper())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", text.strip().upper())
     if not match:
         raise LaanetError(f"'{text}' is no amount of bytes; write one such as 500MB or 50GB.")
-    return round(float(match[1]) * UNITS[f"{match[2]}B"])
+    unit = UNITS[f"{match[2]}B"]
+    return round(float(match[1]) * (1024 ** round(math.log(unit, 1000)) if match[3] else unit))

@@ -12,6 +12,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from laanet_core.errors import LaanetError
+
 
 class WorkerDiedError(Exception):
     """The process that ran a call died before it returned. signal_name: of the signal that ended it, such as SIGSEGV, or empty."""
@@ -66,7 +68,9 @@ class _Worker:
         try:
             pid = self._pool.submit(os.getpid).result()
         except BrokenProcessPool:
-            raise WorkerDiedError from None
+            raise LaanetError(
+                "a worker process died as it started; memory may be short (try LAANET_WORKERS=1), or a library may not load: see above."
+            ) from None
         self._process: BaseProcess = next(child for child in multiprocessing.active_children() if child.pid == pid)
 
     def run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -20,6 +20,9 @@ def run_stage(stage: Callable[..., None]) -> None:
     end_with_pipeline()
     try:
         params: Params = load_params()
+        for name in sys.argv[1:]:
+            if name not in params.datasets:
+                raise LaanetError(f"params.yaml has no data set '{name}'; name one of {', '.join(params.datasets)}.")
         stage(params, *sys.argv[1:])
     except LaanetError as error:
         print(f"error: {error}", file=sys.stderr)

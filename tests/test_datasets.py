@@ -211,3 +211,11 @@ def test_data_sets_of_face_crops_say_so_unless_the_parameters_do() -> None:
     assert asked("mine", adapter="dfw")
     assert asked("mine", cropped=True)
     assert not asked("dfw", cropped=False)
+
+
+@pytest.mark.parametrize("second", ["real/x/points.mp4", "real/x/faces/y.mp4", "real/x.tar/y.mp4"])
+def test_videos_that_cannot_both_be_stored_are_refused(root: Path, second: str) -> None:
+    plant(root, "real/x.mp4", second)
+    rows = build_index("mine", DatasetParams(root=str(root)), root.parent / "cache")
+    with pytest.raises(LaanetError, match=r"and real/x\.mp4 cannot both be stored under their names; rename one of them\.$"):
+        write_index(root.parent / "i.csv", rows)

@@ -143,7 +143,7 @@ def test_outputs_have_the_same_bytes_on_any_number_of_cores_and_after_an_interru
     torch.set_num_threads(2)
     _, second = data.evaluate(params, "second")
     torch.set_num_threads(threads)
-    items = sorted(path for path in (data.root / "first/work").rglob("*") if path.is_file())
+    items = sorted((data.root / "first/work").rglob("??/*"))
     items[0].unlink()
     kept = {path: path.stat().st_ino for path in items[1:]}
     before = snapshot(data.root / "first")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pytest
 
 from laanet_core.datasets.index import IndexRow
-from laanet_core.digests import file_digest
+from laanet_core.digests import file_digest, folder_digest
+from laanet_core.errors import LaanetError
 from laanet_core.media.frames import extract_frames
 from laanet_core.media.shards import Shard, crop_members
 from laanet_core.params import FramesParams
@@ -78,6 +81,26 @@ def test_an_unreadable_source_leaves_the_fake_its_own_frames(tmp_path: Path, roo
     _, videos = run([row(root, "empty"), row(root, "same", "test", "empty")], root, tmp_path / "out", tmp_path / "work")
     assert videos["same"]["status"] == "ok"
     assert frames_of(tmp_path / "out", "same") == [0, 13, 26, 39]
+
+
+def test_a_video_that_is_no_longer_what_the_index_says_ends_the_run(tmp_path: Path, root: Path) -> None:
+    (root / "many").mkdir()
+    for number, picture in enumerate(moving_pictures(3)):
+        cv2.imwrite(str(root / f"many/{number}.png"), picture)
+    size = sum(path.stat().st_size for path in (root / "many").iterdir())
+    pictures = IndexRow("many", "many", 0, "real", "", "test", "", "many", size, folder_digest(root / "many"))
+    run([pictures], root, tmp_path / "out", tmp_path / "work")
+    (root / "many/1.png").unlink()
+    gone = row(root, "source")
+    (root / "source.mp4").unlink()
+    for video in (replace(pictures, digest="other"), gone):
+        with pytest.raises(LaanetError, match="not as the index knows it; check that its folder is mounted and run again"):
+            run([video], root, tmp_path / "out", tmp_path / "work")
+
+
+def test_a_fake_that_ends_before_its_source_says_how_many_frames_it_lacks(tmp_path: Path, root: Path) -> None:
+    _, videos = run([row(root, "source"), row(root, "shorter", source="source")], root, tmp_path / "out", tmp_path / "work")
+    assert (videos["shorter"]["status"], videos["shorter"]["reason"]) == ("ok", "1 of 4 frames of its source lie beyond its end")
 
 
 def test_outputs_do_not_depend_on_workers_or_order(tmp_path: Path, root: Path) -> None:

@@ -18,6 +18,7 @@ from laanet_core.errors import LaanetError
 from laanet_core.parallel import open_executor
 from laanet_core.work.folder import WorkDir, item_key
 from laanet_core.work.items import CRASH_REASON, run_items
+from laanet_core.workers import WorkerPool
 
 
 def write_twice(task: tuple[str, Path], path: Path) -> None:
@@ -148,6 +149,25 @@ def test_digests_are_taken_when_an_item_is_made_and_read_from_the_record_then(wo
     assert again.digest(item) == digest, "size and time are as they were: the bytes are not read again"
     item.write_text("other")
     assert again.digest(item) == hashlib.sha256(b"other").hexdigest()
+
+
+def test_an_item_that_was_changed_is_made_anew(work: WorkDir, tmp_path: Path) -> None:
+    item = run(work, ["one"], tmp_path / "log")["one"]
+    item.write_text("not one")
+    assert run(WorkDir("step", tmp_path / "work"), ["one"], tmp_path / "log")["one"].read_text() == "one"
+    os.utime(item, ns=(1, 1))
+    run(WorkDir("step", tmp_path / "work"), ["one"], tmp_path / "log")
+    assert (tmp_path / "log").read_text().split() == ["one", "one"], "another time alone costs a look, not the work"
+
+
+def exit_at_once() -> None:
+    """An initializer that never comes to its end."""
+    os._exit(3)
+
+
+def test_processes_that_cannot_start_end_the_run_and_are_not_the_videos_fault(work: WorkDir, tmp_path: Path) -> None:
+    with pytest.raises(LaanetError, match="a worker process died as it started"), WorkerPool(2, exit_at_once) as pool:
+        run_items(work, {"a": item_key(text="a")}, crash_on, {"a": ("a", tmp_path / "log")}, pool, "test", write_reason)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"files": 3, "used": 4}', '{"files": {"a": 1}, "used": []}'])

@@ -58,7 +58,23 @@ def test_a_flipped_bit_is_found_wherever_the_file_has_a_name_and_repro_makes_it_
     assert "0 damaged" in project.run("laanet", "verify")
 
 
-@pytest.mark.parametrize("name", ["data/landmarks/demo.h5", "data/checkpoints/model.safetensors", "reports/demo/metrics.json"])
+def test_an_output_that_dvc_lock_has_otherwise_is_not_called_damaged_and_stays(project: Project) -> None:
+    checkpoint, metrics = project.root / "data/checkpoints/model.safetensors", project.root / "reports/demo/metrics.json"
+    objects = len(list((project.root / ".dvc/cache").rglob("*")))
+    project.set({"lambda2": 3})
+    project.dvc("repro")
+    project.run("git", "checkout", "--quiet", "HEAD", "dvc.lock")
+    before = checkpoint.read_bytes()
+    metrics.write_text("{}")
+    output = project.run("laanet", "verify", "--remove", succeeds=False)
+    assert "not what dvc.lock has: data/checkpoints/model.safetensors\n" in output
+    assert "not what dvc.lock has: reports/demo/metrics.json\n" in output
+    assert ", 0 damaged" in output
+    assert checkpoint.read_bytes() == before
+    assert len(list((project.root / ".dvc/cache").rglob("*"))) >= objects
+
+
+@pytest.mark.parametrize("name", ["data/landmarks/demo.h5", "data/checkpoints/model.safetensors"])
 def test_damage_in_any_kind_of_output_is_named(project: Project, name: str) -> None:
     spoil(project.root / name)
     assert f"damaged: {name}\n" in project.run("laanet", "verify", succeeds=False)
@@ -148,7 +164,9 @@ def test_clean_leaves_a_step_alone_that_is_being_written(tmp_path: Path) -> None
     assert len(list(work.folder.glob("??/*"))) == 2
 
 
-@pytest.mark.parametrize(("text", "n_bytes"), [("50GB", 50 * 10**9), ("1.5 tb", 15 * 10**11), ("0", 0), ("7kb", 7000), ("3M", 3 * 10**6)])
+@pytest.mark.parametrize(
+    ("text", "n_bytes"), [("50GB", 50 * 10**9), ("1.5 tb", 15 * 10**11), ("0", 0), ("7kb", 7000), ("3M", 3 * 10**6), ("2GiB", 2**31)]
+)
 def test_amounts_are_read_as_people_write_them(text: str, n_bytes: int) -> None:
     assert in_bytes(text) == n_bytes
 

@@ -21,7 +21,7 @@ def check_complete(name: str, root: Path, layout: Layout, entries: Sequence[Entr
     a folder without images.
     """
     remedy = f"copy the rest, or set datasets.{name}.partial to true to go on with what there is; it should hold {layout.tree}."
-    missing = [entry for entry in entries if not _is_there(root / entry.path)]
+    missing = _missing(root, entries)
     if missing:
         raise LaanetError(
             f"datasets.{name}: {len(missing)} of {len(entries)} videos are missing or empty in '{root}' ({_by_folder(missing, entries)}), "
@@ -32,6 +32,17 @@ def check_complete(name: str, root: Path, layout: Layout, entries: Sequence[Entr
         published = ", ".join(f"{count} {kind}" for kind, count in layout.published.items())
         there = ", ".join(f"{count} {kind}" for kind, count in sorted(found.items()))
         raise LaanetError(f"datasets.{name}: '{root}' has {there}, and published were {published}; {remedy}")
+
+
+def tell_missing(name: str, root: Path, entries: Sequence[Entry]) -> None:
+    """Print how many of the videos that are listed a partial data set lacks, and where."""
+    missing = _missing(root, entries)
+    if missing:
+        print(f"index of {name}: partial, {len(missing)} of {len(entries)} videos are missing or empty ({_by_folder(missing, entries)})")
+
+
+def _missing(root: Path, entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if not _is_there(root / entry.path)]
 
 
 def _is_there(path: Path) -> bool:

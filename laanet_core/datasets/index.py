@@ -33,18 +33,33 @@ class IndexRow:
     digest: str
 
 
+STORED = ("points", "frames", "faces")
+"""What the landmarks' HDF5 file has under a video's name."""
 COLUMNS = [field.name for field in fields(IndexRow)]
 
 
 def write_index(path: Path, rows: list[IndexRow]) -> None:
-    """Write an index sorted by video_id; raises LaanetError for a repeated video_id or path."""
+    """Write an index sorted by video_id; raises LaanetError for a repeated video_id or path, and for ids that collide."""
     ordered = sorted(rows, key=lambda row: row.video_id)
     for first, second in itertools.pairwise(ordered):
         if first.path == second.path:
             raise LaanetError(f"{first.path} is listed twice; remove one of the lines.")
         if first.video_id == second.video_id:
             raise LaanetError(f"{second.path} and {first.path} are both video '{first.video_id}'; rename one of them.")
+    _refuse_collisions(ordered)
     write_table(path, COLUMNS, map(vars, ordered))
+
+
+def _refuse_collisions(rows: list[IndexRow]) -> None:
+    """Refuse a video whose name as a folder is what is stored of another: `x/points` in the HDF5 file, `x.tar/y` among the shards."""
+    paths = {row.video_id: row.path for row in rows}
+    for row in rows:
+        parts = row.video_id.split("/")
+        for depth in range(1, len(parts)):
+            folder = "/".join(parts[:depth])
+            other = folder if parts[depth] in STORED else folder.removesuffix(".tar") if folder.endswith(".tar") else ""
+            if other in paths:
+                raise LaanetError(f"{row.path} and {paths[other]} cannot both be stored under their names; rename one of them.")
 
 
 def read_index(path: Path) -> list[IndexRow]:

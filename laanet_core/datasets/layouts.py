@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from laanet_core.datasets import celebdf, deepfakebench, demo, dfd, dfdc, dfdcp, dfw, ffpp, folder
-from laanet_core.datasets.completeness import check_complete
+from laanet_core.datasets.completeness import check_complete, tell_missing
 from laanet_core.datasets.entry import Entry, Layout
 from laanet_core.datasets.files import refuse_unwritable, videos_under
 from laanet_core.datasets.index import IndexRow
@@ -48,6 +48,8 @@ def build_index(name: str, params: DatasetParams, cache: Path) -> list[IndexRow]
         refuse_unwritable("".join([entry.path, entry.method, entry.person]), str(root))
     if layout.official and not params.partial:
         check_complete(name, root, layout, entries)
+    if layout.official and params.partial:
+        tell_missing(name, root, entries)
     if layout.selective:
         _tell_left_out(name, root, entries)
     return _rows(name, root, entries, cache)

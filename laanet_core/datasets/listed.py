@@ -13,6 +13,9 @@ from laanet_core.params import Split
 
 COLUMNS = "the columns path, label (0 real, 1 fake) and, if wanted, method, split, source, person"
 
+KNOWN = {"path", "label", "method", "split", "source", "person", "origin"}
+"""Columns that are read, and the demo's note of where a clip is from."""
+
 
 def read_listing(root: Path, name: str) -> list[Entry]:
     """Entries of `root/name`.
@@ -22,6 +25,9 @@ def read_listing(root: Path, name: str) -> list[Entry]:
     of his or her videos). Raises LaanetError that names the line for anything else.
     """
     rows = read_rows(root / name, ["path", "label"], f"{name} with {COLUMNS}", f"give it a first line with {COLUMNS}")
+    ignored = sorted({column for _, row in rows for column in row} - KNOWN)
+    if ignored:
+        print(f"{root / name}: columns that are not read: {', '.join(ignored)} (there are path, label, method, split, source, person)")
     entries = [_entry(root, row, where) for where, row in rows]
     labels = {entry.video_id: entry.label for entry in entries}
     for entry, (where, _) in zip(entries, rows, strict=True):
@@ -43,9 +49,10 @@ def _check_source(entry: Entry, labels: Mapping[str, int], where: str) -> None:
 def _entry(root: Path, row: Mapping[str, str], where: str) -> Entry:
     """One line's entry."""
     path = inside(root, row["path"], where)
-    if row["label"] not in {"0", "1"}:
+    given = row["label"].strip()
+    if given not in {"0", "1"}:
         raise LaanetError(f"{where}: label is {row['label']!r}; write 0 for real or 1 for fake.")
-    label, split, source = int(row["label"]), row.get("split") or "test", row.get("source") or ""
+    label, split, source = int(given), row.get("split") or "test", row.get("source") or ""
     splits: tuple[Split, ...] = get_args(Split)
     if split not in splits:
         raise LaanetError(f"{where}: split is '{split}'; write one of {', '.join(splits)}.")

@@ -10,8 +10,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from laanet_core.errors import LaanetError
+
 Image = NDArray[np.uint8]
 
+OF_THE_MACHINE = {errno.ESTALE, errno.ENFILE, errno.EMFILE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV}
+"""A mount or a process in trouble, whose outcome must not be kept as the file's. EIO is not one: FFmpeg says it of damaged files."""
 OUT_OF_MEMORY = "it needs more memory than is allowed for one file"
 
 
@@ -28,13 +32,22 @@ def select_frames(total: int, count: int) -> list[int]:
 
 @contextmanager
 def stating_reasons() -> Iterator[None]:
-    """Turn errors of memory, of FFmpeg and of the file system into UndecodableError."""
+    """Turn errors of memory, of FFmpeg and of the file system into UndecodableError, but those of a machine in trouble into LaanetError."""
     try:
         yield
     except MemoryError:
         raise UndecodableError(OUT_OF_MEMORY) from None
-    except av.error.FFmpegError as error:
-        raise UndecodableError(f"FFmpeg says: {error.strerror}") from None
-    except OSError as error:
-        reason = OUT_OF_MEMORY if error.errno == errno.ENOMEM else f"it cannot be read: {error.strerror}"
-        raise UndecodableError(reason) from None
+    except (av.error.FFmpegError, OSError) as error:
+        if error.errno in OF_THE_MACHINE:
+            raise LaanetError(
+                f"a file cannot be read at the moment ({error}); mend that, then run again: what is finished is kept."
+            ) from None
+        raise UndecodableError(_reason(error)) from None
+
+
+def _reason(error: av.error.FFmpegError | OSError) -> str:
+    """An error of FFmpeg or of the file system in words."""
+    if error.errno == errno.ENOMEM and not isinstance(error, av.error.FFmpegError):
+        return OUT_OF_MEMORY
+    source = "FFmpeg says" if isinstance(error, av.error.FFmpegError) else "it cannot be read"
+    return f"{source}: {error.strerror}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from laanet_core.datasets.entry import IMAGE_SUFFIXES
 from laanet_core.datasets.index import IndexRow
+from laanet_core.digests import size_of
 from laanet_core.errors import LaanetError
 from laanet_core.media import decode, footage, limits, pictures, shards, video
 from laanet_core.media.decode import UndecodableError, select_frames
@@ -122,10 +123,10 @@ def _members(task: FramesTask) -> Iterator[tuple[str, bytes]]:
     try:
         with open_footage(Path(task.path)) as opened:
             numbers = _frame_numbers(task, opened.frame_count)
-            for number, rgb in opened.frames(numbers):
+            for number, rgb in opened.frames(number for number in numbers if number < opened.frame_count):
                 yield f"{task.video_id}/{number:06d}.png", encode_png(rgb)
                 found, size = found + 1, (rgb.shape[1], rgb.shape[0])
-            facts = _facts(task, opened, found, len(numbers), size)
+            facts = _facts(task, opened, found, numbers, size)
     except UndecodableError as error:
         facts = VideoFacts(Status.UNREADABLE, str(error))
     yield note_member(task.video_id, asdict(facts))
@@ -133,30 +134,37 @@ def _members(task: FramesTask) -> Iterator[tuple[str, bytes]]:
 
 def _check_unchanged(task: FramesTask) -> None:
     """Refuse a file that the index knows otherwise: what is missing here may be a folder that is not mounted, and no broken video."""
-    path = Path(task.path)
-    if task.size_bytes is None or path.is_dir():
+    if task.size_bytes is None:
         return
-    if not path.is_file() or path.stat().st_size != task.size_bytes:
-        raise LaanetError(f"{path}: is not there any more, or not as the index knows it; check that its folder is mounted and run again.")
+    try:
+        same = size_of(Path(task.path)) == task.size_bytes
+    except OSError:
+        same = False
+    if not same:
+        raise LaanetError(
+            f"{task.path}: is not there any more, or not as the index knows it; check that its folder is mounted and run again."
+        )
 
 
 def _frame_numbers(task: FramesTask, total: int) -> list[int]:
-    """Which frames to take: the source's where it is known, as far as this video has them."""
-    wanted = {number for count in task.counts for number in select_frames(task.total or total, count)}
-    return sorted(number for number in wanted if number < total)
+    """Which frames to ask for: the source's where it is known."""
+    return sorted({number for count in task.counts for number in select_frames(task.total or total, count)})
 
 
-def _facts(task: FramesTask, opened: Footage, found: int, asked: int, size: tuple[int, int]) -> VideoFacts:
+def _facts(task: FramesTask, opened: Footage, found: int, numbers: Sequence[int], size: tuple[int, int]) -> VideoFacts:
     """The note of a video of which `found` frames of those asked for were decoded."""
     total = opened.frame_count
+    asked, beyond = len(numbers), sum(number >= total for number in numbers)
     if total == 0 or (asked and not found):
         return VideoFacts(Status.UNREADABLE, f"none of its {total} frames can be decoded", 0, total)
     minimum = min(task.minimum, total) if Path(task.path).suffix.lower() in IMAGE_SUFFIXES else task.minimum
     if found < minimum:
         reason = f"{found} of {asked} sampled frames can be decoded; at least {minimum} are needed (frames.minimum)"
         return VideoFacts(Status.TOO_FEW_FRAMES, reason, 0, total, *size)
-    reason = "" if found == asked else f"{asked - found} of {asked} sampled frames cannot be decoded"
-    return VideoFacts(Status.OK, reason, found, total, *size)
+    lost = asked - beyond - found
+    reasons = [f"{lost} of {asked} sampled frames cannot be decoded"] if lost else []
+    reasons += [f"{beyond} of {asked} frames of its source lie beyond its end"] if beyond else []
+    return VideoFacts(Status.OK, "; ".join(reasons), found, total, *size)
 
 
 def _note(item: Path) -> dict[str, Any]:

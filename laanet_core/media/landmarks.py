@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
+from laanet_core.datasets.index import STORED
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.media import shape_predictor, shards
@@ -30,7 +31,6 @@ from laanet_core.work.items import run_items
 from laanet_core.work.outputs import output_path
 
 COLUMNS = ["video_id", "status", "reason", "n_crops", "n_landmarks"]
-STORED = ("points", "frames", "faces")
 OUTSIDE = 0.5
 """Points further outside the crop than this share of its side are no landmarks of its face."""
 LEAST_HULL = 0.02

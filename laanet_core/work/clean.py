@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,14 +31,29 @@ def clean_work(root: Path, most: int | None = None) -> Cleaned:
     Fetched weights and the index's digests stay.
     """
     report = Cleaned()
-    left: list[tuple[WorkDir, Path]] = []
-    for work in _steps(root):
-        try:
-            with work.lock():
-                left += [(work, item) for item in _remove_unused(work, report)]
-        except LaanetError:
-            report.busy.append(str(work.folder.relative_to(root)))
-    _remove_states(root / "train", report)
+    with ExitStack() as locks:
+        steps = [work for work in _steps(root) if _locked(work, root, locks, report)]
+        left = [(work, item) for work in steps for item in _remove_unused(work, report)]
+        _remove_oldest(left, most, report)
+    train = WorkDir("train", root)
+    with ExitStack() as locks:
+        if _locked(train, root, locks, report):
+            _remove_states(train.folder, report)
+    return report
+
+
+def _locked(work: WorkDir, root: Path, locks: ExitStack, report: Cleaned) -> bool:
+    """Whether a step is now locked against other writers; one that is not is reported."""
+    try:
+        locks.enter_context(work.lock())
+    except LaanetError:
+        report.busy.append(str(work.folder.relative_to(root)))
+        return False
+    return True
+
+
+def _remove_oldest(left: list[tuple[WorkDir, Path]], most: int | None, report: Cleaned) -> None:
+    """Remove the items that were made first until the others fit."""
     sizes = {item: item.stat().st_size for _, item in left}
     report.held = sum(sizes.values())
     for work, item in sorted(left, key=lambda found: (found[1].stat().st_mtime_ns, found[1].name)):
@@ -48,7 +64,6 @@ def clean_work(root: Path, most: int | None = None) -> Cleaned:
     for work in {id(work): work for work, _ in left}.values():
         work.record.save()
     report.kept = sum(item.exists() for _, item in left)
-    return report
 
 
 def _steps(root: Path) -> Iterator[WorkDir]:

@@ -62,6 +62,7 @@ class WorkDir:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise LaanetError(f"{self.folder}: another run is writing here; wait for it or end it, then start again.") from None
+            self.record = ItemRecord(self.folder / RECORD)  # what a run wrote that ended just now
             self._sweep()
             yield
             self.record.finish()

@@ -40,7 +40,7 @@ def run_items(
     Raises LaanetError for such an item where there is no `give_up`, or when the process was killed, which is no fault of the item's.
     """
     paths = {name: work.path(key) for name, key in keys.items()}
-    waiting = [name for name, path in paths.items() if not path.exists()]
+    waiting = [name for name, path in paths.items() if not _is_finished(work, path)]
     for key in keys.values():
         work.record.use(key)
     with Progress(label, total=len(paths), done=len(paths) - len(waiting)) as progress:
@@ -51,6 +51,16 @@ def run_items(
             progress.advance(name)
     work.record.save()
     return paths
+
+
+def _is_finished(work: WorkDir, path: Path) -> bool:
+    """Whether an item is there; one that was changed since it was made is removed."""
+    if not path.exists():
+        return False
+    if not work.record.is_whole(path):
+        print(f"{path}: was changed since it was made; making it anew", file=sys.stderr, flush=True)
+        path.unlink()
+    return path.exists()
 
 
 def _compute_all(

@@ -45,6 +45,11 @@ class ItemRecord:
             self.learn(item, file_digest(item))
         return self._files[item.name][2]
 
+    def is_whole(self, item: Path) -> bool:
+        """Whether an item is as it was made; its bytes are read only where its size or time are not."""
+        facts, known = item.stat(), self._files.get(item.name)
+        return known is None or known[:2] == (facts.st_size, facts.st_mtime_ns) or known[2] == file_digest(item)
+
     def learn(self, item: Path, digest: str) -> None:
         """Note the digest of an item that was just made."""
         facts = item.stat()

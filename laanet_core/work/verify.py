@@ -22,21 +22,25 @@ CHUNK = 1 << 20
 
 
 class Claim(NamedTuple):
-    """A file and the digest it should have, empty where that is not known. algorithm: of hashlib."""
+    """A file and the digest it should have, empty where that is not known. algorithm: of hashlib; own: whether it is the digest that the
+    file was given when it was written, not that of what dvc.lock wants in its place."""
 
     path: Path
     algorithm: str
     digest: str
+    own: bool = True
 
 
 @dataclass
 class Verdict:
-    """What was found. checked: files read; n_bytes: in them; damaged: those with another digest, sorted; absent: listed but not here;
-    unknown: items of which no digest was recorded."""
+    """What was found. checked: files read; n_bytes: in them; damaged: every name of those whose bytes are not what was once written;
+    other: outputs that are not what dvc.lock has, but may well be sound; absent: listed but not here; unknown: items of which no digest
+    was recorded."""
 
     checked: int = 0
     n_bytes: int = 0
     damaged: list[Path] = field(default_factory=list)
+    other: list[Path] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     unknown: int = 0
 
@@ -45,8 +49,9 @@ def verify(project: Path, cache: Path, work: Path) -> Verdict:
     """Read every artefact of a project and compare it with its digest.
 
     project: folder of dvc.lock, which lists each output with its MD5; cache: DVC's folder of objects, each named by its MD5; work: the
-    work folder, whose records hold the SHA-256 of finished items. A file that has several names is read once. An output that was changed
-    by hand differs from dvc.lock as a damaged one does. Raises LaanetError when dvc.lock is missing or malformed.
+    work folder, whose records hold the SHA-256 of finished items. A file that has several names is read once. An output that shares no
+    bytes with DVC's cache or the work folder can be seen to differ from dvc.lock, not why. Raises LaanetError when dvc.lock is missing or
+    malformed.
     """
     verdict = Verdict()
     claims = [*_outputs(project, cache, verdict), *_objects(cache), *_items(work, verdict)]
@@ -55,24 +60,26 @@ def verify(project: Path, cache: Path, work: Path) -> Verdict:
         facts = claim.path.stat()
         by_file.setdefault((facts.st_dev, facts.st_ino), []).append(claim)
     with ThreadPoolExecutor(worker_count()) as pool, Progress("verify", total=len(by_file)) as progress:
-        for wrong, size in pool.map(_check, by_file.values()):
-            verdict.damaged += wrong
+        for (damaged, other), size in pool.map(_check, by_file.values()):
+            verdict.damaged += damaged
+            verdict.other += other
             verdict.checked += 1
             verdict.n_bytes += size
             progress.advance()
     verdict.damaged.sort()
+    verdict.other.sort()
     return verdict
 
 
 def remove_damaged(paths: list[Path]) -> None:
-    """Remove files, and the records of those that are items, so that the next run makes them anew."""
+    """Remove files, so that the next run makes them anew."""
     for path in paths:
         path.chmod(0o644)
         path.unlink()
 
 
-def _check(claims: list[Claim]) -> tuple[list[Path], int]:
-    """Paths of one file's claims if any of them does not hold, and its size."""
+def _check(claims: list[Claim]) -> tuple[tuple[list[Path], list[Path]], int]:
+    """One file's size, after its names: all of them if it is not what was written, and those that dvc.lock wants otherwise."""
     hashes = {algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in {claim.algorithm for claim in claims}}
     size = 0
     with claims[0].path.open("rb") as file:
@@ -80,8 +87,10 @@ def _check(claims: list[Claim]) -> tuple[list[Path], int]:
             size += len(chunk)
             for running in hashes.values():
                 running.update(chunk)
-    holds = all(hashes[claim.algorithm].hexdigest() == claim.digest for claim in claims if claim.digest)
-    return ([] if holds else sorted({claim.path for claim in claims})), size
+    broken = [claim for claim in claims if claim.digest and hashes[claim.algorithm].hexdigest() != claim.digest]
+    if any(claim.own for claim in broken):
+        return (sorted({claim.path for claim in claims}), []), size
+    return ([], [claim.path for claim in broken]), size
 
 
 def _outputs(project: Path, cache: Path, verdict: Verdict) -> Iterator[Claim]:
@@ -91,7 +100,7 @@ def _outputs(project: Path, cache: Path, verdict: Verdict) -> Iterator[Claim]:
         if not path.exists():
             verdict.absent.append(str(out["path"]))
         elif not digest.endswith(".dir"):
-            yield Claim(path, "md5", digest)
+            yield Claim(path, "md5", digest, own=False)
         else:
             yield from _members(path, _object(cache, digest), verdict)
 
@@ -108,7 +117,7 @@ def _members(folder: Path, listing: Path, verdict: Verdict) -> Iterator[Claim]:
         if not path.is_relative_to(folder) or not path.is_file():
             verdict.absent.append(str(path))
         else:
-            yield Claim(path, "md5", member["md5"])
+            yield Claim(path, "md5", member["md5"], own=False)
 
 
 def _objects(cache: Path) -> Iterator[Claim]:
