@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
 import importlib.metadata
 import re
@@ -11,10 +12,14 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from laanet_core.errors import LaanetError
 from laanet_core.workers import WorkerDiedError
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from distributed import Future as Remote
 
 LIBRARIES = ("av", "dlib-bin", "numpy", "onnxruntime", "opencv-python", "retinaface-pytorch", "scikit-image", "torch")
 """Those whose version may change a byte of frames, crops, landmarks or Mask-SSIM."""
@@ -43,27 +48,43 @@ def open_cluster(address: str) -> Iterator[Executor]:
     except (OSError, TimeoutError, ValueError) as error:
         raise LaanetError(f"LAANET_SCHEDULER is '{address}', where no Dask scheduler answers ({error}); start it or unset it.") from None
     with client:
-        yield ClusterExecutor(client.get_executor(pure=False), Expected(fingerprint(), str(Path.cwd())))
+        yield ClusterExecutor(client, Expected(fingerprint(), str(Path.cwd())))
 
 
 class ClusterExecutor(Executor):
-    """A Dask executor whose calls run only where code and folders are the same; one whose workers die raises WorkerDiedError."""
+    """Calls on a Dask cluster, only where code and folders are the same; one whose workers die raises WorkerDiedError.
 
-    def __init__(self, executor: Executor, expected: Expected) -> None:
-        self._executor = executor
+    Dask's own executor is not used: it loses the result of a call whose worker dies just as the result is fetched.
+    """
+
+    def __init__(self, client: Client, expected: Expected) -> None:
+        self._client = client
         self._expected = expected
+        self._waiting: dict[Future[Any], Remote] = {}
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run `fn`, a function of a module, on one of the workers."""
-        outer: Future[Any] = Future()
-        inner = self._executor.submit(_on_worker, self._expected, fn, *args, **kwargs)
-        inner.add_done_callback(lambda done: _hand_over(done, outer))
-        outer.add_done_callback(lambda done: inner.cancel() if done.cancelled() else None)
-        return outer
+        future: Future[Any] = Future()
+        remote = self._client.submit(_on_worker, self._expected, fn, *args, pure=False, **kwargs)
+        self._waiting[future] = remote
+        future.add_done_callback(self._forget)
+        remote.add_done_callback(lambda done: _hand_over(done, future))
+        return future
+
+    def _forget(self, future: Future[Any]) -> None:
+        """Let go of a call that has ended or that nobody waits for any more."""
+        remote = self._waiting.pop(future)
+        if future.cancelled():
+            remote.cancel()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Give up what waits; the cluster stays."""
-        self._executor.shutdown(wait and not cancel_futures)
+        """Give up what waits, or wait for it; the cluster stays."""
+        waiting = list(self._waiting)
+        if cancel_futures:
+            for future in waiting:
+                future.cancel()
+        if wait:
+            concurrent.futures.wait(waiting)
 
 
 @lru_cache(maxsize=1)
@@ -90,17 +111,20 @@ def _on_worker(expected: Expected, fn: Callable[..., Any], *args: Any, **kwargs:
     return fn(*args, **kwargs)
 
 
-def _hand_over(inner: Future[Any], outer: Future[Any]) -> None:
+def _hand_over(remote: Remote, future: Future[Any]) -> None:
     """Give a finished call's outcome to the future that was handed out."""
     from distributed import KilledWorker
+    from distributed.core import CommClosedError
 
-    if outer.cancelled():
+    if not future.set_running_or_notify_cancel():
         return
-    if inner.cancelled():
-        outer.set_exception(LaanetError("the Dask scheduler was lost; start it and run again: what is finished is kept."))
-        return
-    error = inner.exception()
-    if error is None:
-        outer.set_result(inner.result())
+    try:
+        result = remote.result()
+    except KilledWorker:
+        future.set_exception(WorkerDiedError())
+    except (concurrent.futures.CancelledError, CommClosedError):
+        future.set_exception(LaanetError("the Dask scheduler was lost; start it and run again: what is finished is kept."))
+    except Exception as error:
+        future.set_exception(error)
     else:
-        outer.set_exception(WorkerDiedError() if isinstance(error, KilledWorker) else error)
+        future.set_result(result)

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import stat
+import time
 from pathlib import Path
 
-SAVE_EVERY = 200
+SAVE_EVERY_S = 30.0
 
 
 def file_digest(path: Path) -> str:
@@ -38,7 +39,8 @@ class DigestCache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._unsaved = 0
+        self._unsaved = False
+        self._saved = time.monotonic()
         self._known: dict[str, list[object]] = {}
         try:
             loaded = json.loads(path.read_text())
@@ -67,8 +69,8 @@ class DigestCache:
     def _remember(self, key: str, facts: list[object]) -> None:
         """Keep what was learnt, on disk from time to time, so that a run cut off need not read it all again."""
         self._known[key] = facts
-        self._unsaved += 1
-        if self._unsaved >= SAVE_EVERY:
+        self._unsaved = True
+        if time.monotonic() - self._saved > SAVE_EVERY_S:
             self.save()
 
     def save(self) -> None:
@@ -79,7 +81,7 @@ class DigestCache:
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         temporary.write_text(json.dumps(self._known, sort_keys=True))
         os.replace(temporary, self.path)
-        self._unsaved = 0
+        self._unsaved, self._saved = False, time.monotonic()
 
 
 def _stamp(path: Path) -> list[int]:

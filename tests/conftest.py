@@ -58,6 +58,14 @@ def finished(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The empty folder of a data set."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, asset_work: Path) -> Project:
     """The cut-down demo, run from raw video to report and committed."""

@@ -24,14 +24,6 @@ from tests.layout_trees import (
 )
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The data set's folder."""
-    folder = tmp_path / "set"
-    folder.mkdir()
-    return folder
-
-
 def counts(rows: Mapping[str, IndexRow]) -> dict[str, int]:
     """Number of rows of each split and label."""
     return dict(Counter(f"{row.split} {'fake' if row.label else 'real'}" for row in rows.values()))

@@ -19,14 +19,6 @@ from laanet_core.params import DatasetParams
 from tests.layout_trees import brief, build, plant
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The data set's folder."""
-    folder = tmp_path / "set"
-    folder.mkdir()
-    return folder
-
-
 def test_a_folder_of_real_and_fake_pairs_videos_by_name(root: Path) -> None:
     plant(root, "real/a.mp4", "real/deep/b.MOV", "fake/a.avi", "fake/deep/b.mp4", "fake/ghost/a.mp4", "fake/lonely.mp4")
     plant(root, "real/.x.mp4", "real/n.txt", "real/.hidden/y.mp4")

@@ -18,14 +18,6 @@ from tests.layout_trees import brief, build, plant, there
 FFPP = "FaceForensics++/original_sequences/youtube/c23/frames"
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The data set's folder."""
-    folder = tmp_path / "set"
-    folder.mkdir()
-    return folder
-
-
 def listed(root: Path, content: object, **params: object) -> dict[str, Any]:
     """Rows of a list."""
     (root / "list.json").write_text(json.dumps(content))

@@ -12,14 +12,6 @@ from laanet_core.errors import LaanetError
 from tests.layout_trees import brief, build, persons, plant, plant_ffpp, there
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The data set's folder."""
-    folder = tmp_path / "set"
-    folder.mkdir()
-    return folder
-
-
 def refusal(root: Path, name: str) -> str:
     """The sentence that a folder is refused with."""
     with pytest.raises(LaanetError) as error:

@@ -12,14 +12,6 @@ from laanet_core.errors import LaanetError
 from tests.layout_trees import brief, build, persons, plant, plant_ffpp
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The data set's folder."""
-    folder = tmp_path / "set"
-    folder.mkdir()
-    return folder
-
-
 def test_a_table_gives_labels_methods_splits_and_sources(root: Path) -> None:
     plant(root, "v/a.mp4", "v/b.mp4")
     (root / "index.csv").write_text("path,label,method,split,source\nv/a.mp4,0,,train,\nv/b.mp4,1,swap,train,v/a.mp4\n./v/gone.mp4,0,,,\n")

@@ -102,7 +102,7 @@ def crop_faces(
     tasks = {name: CropsTask(name, shard, params, cropped, str(assets.absolute()), device) for name, shard in shards_of.items()}
     items = run_items(work, keys, crop_video, tasks, executor, "crops", give_up_crops)
     clear_output(out)
-    notes = {name: _note(item) for name, item in items.items()}
+    notes = {name: read_note(item) for name, item in items.items()}
     table = [_publish(video, notes.get(video["video_id"]), items, out, work) for video in videos]
     write_table(out / "videos.csv", VIDEO_COLUMNS, table)
     write_table(out / "faces.csv", FACE_COLUMNS, (row for video in videos for row in notes.get(video["video_id"], {}).get("faces", [])))
@@ -177,11 +177,6 @@ def _no_face_row(video_id: str, frame: int) -> dict[str, Any]:
     """The row of faces.csv of a frame without a face."""
     empty = dict.fromkeys([*BOX_COLUMNS, *CROP_COLUMNS, *POINT_COLUMNS, "score"])
     return {"video_id": video_id, "frame": frame, "face": -1, **empty, "status": Status.NO_FACE}
-
-
-def _note(item: Path) -> dict[str, Any]:
-    with Shard(item) as shard:
-        return read_note(shard)
 
 
 def _publish(video: dict[str, str], note: dict[str, Any] | None, items: dict[str, Path], out: Path, work: WorkDir) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def stating_reasons() -> Iterator[None]:
 
 def _reason(error: av.error.FFmpegError | OSError) -> str:
     """An error of FFmpeg or of the file system in words."""
-    if error.errno == errno.ENOMEM and not isinstance(error, av.error.FFmpegError):
+    if error.errno == errno.ENOMEM:
         return OUT_OF_MEMORY
     source = "FFmpeg says" if isinstance(error, av.error.FFmpegError) else "it cannot be read"
     return f"{source}: {error.strerror}"

@@ -16,7 +16,7 @@ from laanet_core.errors import LaanetError
 from laanet_core.media import decode, footage, limits, pictures, shards, video
 from laanet_core.media.decode import UndecodableError, select_frames
 from laanet_core.media.footage import Footage, open_footage
-from laanet_core.media.shards import Shard, encode_png, note_member, read_note, write_shard
+from laanet_core.media.shards import encode_png, note_member, read_note, write_shard
 from laanet_core.params import FramesParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
@@ -69,10 +69,12 @@ def extract_frames(rows: list[IndexRow], root: Path, out: Path, params: FramesPa
     counts = {name: tuple(sorted({params.count[split] for split in wanted})) for name, wanted in splits.items()}  # type: ignore[index]
     plan = _Plan(root, params.minimum, counts)
     items = _sample(sources, plan, work, executor, "frames")
-    plan.totals = {name: _note(items[name])["frame_count"] for name in sorted({fake.source_id for fake in fakes} & items.keys())}
+    notes = {name: read_note(item) for name, item in items.items()}
+    plan.totals = {name: note["frame_count"] for name, note in notes.items()}
     items |= _sample(fakes, plan, work, executor, "frames of fakes")
+    notes |= {fake.video_id: read_note(items[fake.video_id]) for fake in fakes}
     clear_output(out)
-    table = [_publish(row.video_id, items[row.video_id], out, work) for row in rows]
+    table = [_publish(row.video_id, notes[row.video_id], items[row.video_id], out, work) for row in rows]
     write_table(out / "videos.csv", COLUMNS, table)
     return summarise("frames", table)
 
@@ -167,14 +169,9 @@ def _facts(task: FramesTask, opened: Footage, found: int, numbers: Sequence[int]
     return VideoFacts(Status.OK, "; ".join(reasons), found, total, *size)
 
 
-def _note(item: Path) -> dict[str, Any]:
-    with Shard(item) as shard:
-        return read_note(shard)
-
-
-def _publish(video_id: str, item: Path, out: Path, work: WorkDir) -> Mapping[str, Any]:
+def _publish(video_id: str, facts: Mapping[str, Any], item: Path, out: Path, work: WorkDir) -> Mapping[str, Any]:
     """Link a finished video into the output and give its row of videos.csv."""
-    facts, digest = _note(item), ""
+    digest = ""
     if facts["status"] == Status.OK:
         link_item(item, output_path(out, video_id, ".tar"))
         digest = work.record.digest(item)

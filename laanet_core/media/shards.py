@@ -86,9 +86,10 @@ class Shard:
         self.close()
 
 
-def read_note(shard: Shard) -> dict[str, Any]:
+def read_note(path: Path) -> dict[str, Any]:
     """The JSON note of a video's shard."""
-    facts: dict[str, Any] = json.loads(shard.read(shard.names()[-1]))
+    with Shard(path) as shard:
+        facts: dict[str, Any] = json.loads(shard.read(shard.names()[-1]))
     return facts
 
 

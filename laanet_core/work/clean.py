@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from laanet_core.errors import LaanetError
-from laanet_core.work.folder import RECORD, WorkDir
+from laanet_core.work.folder import WorkDir, steps
 
 
 @dataclass
@@ -32,9 +31,11 @@ def clean_work(root: Path, most: int | None = None) -> Cleaned:
     """
     report = Cleaned()
     with ExitStack() as locks:
-        steps = [work for work in _steps(root) if _locked(work, root, locks, report)]
-        left = [(work, item) for work in steps for item in _remove_unused(work, report)]
+        free = [work for work in steps(root) if _locked(work, root, locks, report)]
+        left = [(work, item) for work in free for item in _remove_unused(work, report)]
         _remove_oldest(left, most, report)
+        for work in free:
+            work.record.save()
     train = WorkDir("train", root)
     with ExitStack() as locks:
         if _locked(train, root, locks, report):
@@ -61,26 +62,17 @@ def _remove_oldest(left: list[tuple[WorkDir, Path]], most: int | None, report: C
             break
         report.held -= sizes[item]
         _remove(work, item, report)
-    for work in {id(work): work for work, _ in left}.values():
-        work.record.save()
     report.kept = sum(item.exists() for _, item in left)
-
-
-def _steps(root: Path) -> Iterator[WorkDir]:
-    """The steps that have items."""
-    for record in sorted([*root.glob(f"*/{RECORD}"), *root.glob(f"*/*/{RECORD}")]):
-        yield WorkDir(str(record.parent.relative_to(root)), root)
 
 
 def _remove_unused(work: WorkDir, report: Cleaned) -> list[Path]:
     """Remove a step's unused items; returns the others."""
     used, left = work.record.last_used, []
-    for item in sorted(work.folder.glob("??/*")):
+    for item in work.items():
         if item.name in used:
             left.append(item)
         else:
             _remove(work, item, report)
-    work.record.save()
     return left
 
 

@@ -54,6 +54,10 @@ class WorkDir:
         """Where the item of this key is, or will be."""
         return self.folder / key[:2] / key
 
+    def items(self) -> list[Path]:
+        """The files of finished items, by key."""
+        return sorted(self.folder.glob("??/*"))
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep a second writer out for the time of a run; raises LaanetError when another process holds the step."""
@@ -72,3 +76,9 @@ class WorkDir:
         for pattern in ("*/*.tmp", f"*/*{CRASHED}"):
             for leftover in self.folder.glob(pattern):
                 leftover.unlink()
+
+
+def steps(root: Path) -> Iterator[WorkDir]:
+    """The steps of a work folder that have items."""
+    for record in sorted([*root.glob(f"*/{RECORD}"), *root.glob(f"*/*/{RECORD}")]):
+        yield WorkDir(str(record.parent.relative_to(root)), root)

@@ -7,9 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from laanet_core.digests import file_digest
-
-SAVE_EVERY_S = 30.0
+from laanet_core.digests import SAVE_EVERY_S, file_digest
 
 
 class ItemRecord:

@@ -16,7 +16,7 @@ import yaml
 from laanet_core.errors import LaanetError
 from laanet_core.parallel import worker_count
 from laanet_core.progress import Progress
-from laanet_core.work.folder import RECORD, WorkDir
+from laanet_core.work.folder import steps
 
 CHUNK = 1 << 20
 
@@ -130,9 +130,8 @@ def _objects(cache: Path) -> Iterator[Claim]:
 
 def _items(work: Path, verdict: Verdict) -> Iterator[Claim]:
     """Claims of the work folder's records."""
-    for record in sorted([*work.glob(f"*/{RECORD}"), *work.glob(f"*/*/{RECORD}")]):
-        step = WorkDir(str(record.parent.relative_to(work)), work)
-        for item in sorted(step.folder.glob("??/*")):
+    for step in steps(work):
+        for item in step.items():
             digest = step.record.known_digest(item.name)
             verdict.unknown += not digest
             yield Claim(item, "sha256", digest)
