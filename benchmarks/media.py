@@ -35,7 +35,7 @@ from laanet_core.media.frames import extract_frames
 from laanet_core.media.landmarks import cache_landmarks
 from laanet_core.parallel import open_executor
 from laanet_core.params import Params, load_params
-from laanet_core.quality import QualityFiles, score_quality
+from laanet_core.quality import QualityFiles, QualityTables, score_quality
 from laanet_core.tables import read_table
 from laanet_core.work.folder import WorkDir
 
@@ -181,7 +181,7 @@ def run_steps(out: Path, index: Path, params: Params, executor: Executor) -> dic
         cache_landmarks(crops, outputs.landmarks, csv, ASSETS, work, executor)
     files = QualityFiles(outputs.index, out / "frames", crops, outputs.landmarks)
     with timed(seconds, "quality"), work_of(out, "quality") as work:
-        score_quality(files, out / "quality" / "all.csv", out / "quality" / "frames.csv", params.quality, params.crops.size, work, executor)
+        score_quality(files, QualityTables.of(out / "quality", "all"), params.quality, params.crops.size, work, executor)
     return seconds
 
 

@@ -16,6 +16,7 @@ Split = Literal["train", "val", "test"]
 DetectorName = Literal["retinaface_mobilenet", "retinaface_resnet50"]
 Head = Literal["heatmap", "consistency"]
 Recipe = Literal["paper", "official"]
+Corruption = Literal["saturation", "contrast", "block", "noise", "blur", "pixelation"]
 Hull = Literal["full", "extended", "components", "face"]
 _Number = TypeVar("_Number", int, float)
 
@@ -96,10 +97,12 @@ class CropsParams(Section):
 
 
 class QualityParams(Section):
-    """bins: ascending edges of the Mask-SSIM bins, the last bin closed on both sides;
+    """bins: ascending edges of the Mask-SSIM bins, the last bin closed on both sides; quantiles: instead of these edges, so many bins
+    with the same number of fakes each;
     forehead: how far the head mask reaches above the eyebrows, in distances from the brows to the chin."""
 
     bins: list[float] = Field(min_length=2)
+    quantiles: int | None = Field(default=None, ge=2, le=20)
     forehead: float = Field(ge=0, le=1)
 
     @model_validator(mode="after")
@@ -276,14 +279,41 @@ class AugmentParams(Section):
 
 
 class EvaluateParams(Section):
-    """checkpoint: the network that scores, by default the trained one; split: which videos are scored; batch_size: crops a forward pass;
-    bootstrap: resamples of the 95 % intervals; gallery: crops shown in the report for each data set."""
+    """How videos are scored and measured.
+
+    checkpoint: the network that scores, by default the trained one; split: which videos are scored; batch_size: crops a forward pass;
+    average: what is averaged over a video's frames, probabilities of fake or logits; flip: score each crop mirrored as well, and average;
+    calibration: which of the checkpoint's calibrations turns a logit into a probability; threshold: probability from which a video is
+    called fake, for the measures that need one; bootstrap: resamples of the 95 % intervals; gallery: crops shown in the report for each
+    data set.
+    """
 
     checkpoint: str
-    split: Split
+    split: Split | Literal["all"]
     batch_size: int = Field(ge=1)
+    average: Literal["probability", "logit"]
+    flip: bool
+    calibration: Literal["none", "temperature", "platt"]
+    threshold: float = Field(gt=0, lt=1)
     bootstrap: int = Field(ge=0)
     gallery: int = Field(ge=0)
+
+
+class RobustnessParams(Section):
+    """Scores under corruption (Table 2). dataset: key under `datasets` whose scored videos are corrupted; corruptions: kinds, none to skip;
+    severities: of the five levels of each; frames: at most so many evenly spaced frames of a video."""
+
+    dataset: str
+    corruptions: list[Corruption]
+    severities: list[Annotated[int, Field(ge=1, le=5)]] = Field(min_length=1)
+    frames: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> RobustnessParams:
+        for name, values in (("corruptions", self.corruptions), ("severities", self.severities)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} must name each once, found {values}")
+        return self
 
 
 class Params(Section):
@@ -303,13 +333,15 @@ class Params(Section):
     augment: AugmentParams
     train: TrainParams
     evaluate: EvaluateParams
+    robustness: RobustnessParams
 
     @model_validator(mode="after")
     def _data_sets_are_named_well(self) -> Params:
         if "training" in self.datasets:
             raise ValueError("a data set cannot be called 'training': reports/training holds the training's own report")
-        if self.train.dataset not in self.datasets:
-            raise ValueError(f"train.dataset is {self.train.dataset!r}, which is not a key of datasets ({', '.join(self.datasets)})")
+        for section, name in (("train", self.train.dataset), ("robustness", self.robustness.dataset)):
+            if name not in self.datasets:
+                raise ValueError(f"{section}.dataset is {name!r}, which is not a key of datasets ({', '.join(self.datasets)})")
         if self.train.fakes == "dataset" and self.model.heads:
             heads = self.model.heads
             raise ValueError(f"model.heads is {heads}, but fakes of a data set have no blending mask to learn from; set it to []")

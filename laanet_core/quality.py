@@ -23,6 +23,7 @@ from skimage.metrics import structural_similarity
 
 from laanet_core.datasets.index import IndexRow, read_index
 from laanet_core.evaluation.bins import bin_label
+from laanet_core.evaluation.edges import choose_edges, write_edges
 from laanet_core.media import crops as crops_module
 from laanet_core.media.crops import CROP_COLUMNS, crop
 from laanet_core.media.landmarks import LandmarkStore
@@ -117,10 +118,22 @@ class QualityFiles:
     landmarks: Path
 
 
-def score_quality(
-    files: QualityFiles, out_csv: Path, out_frames_csv: Path, params: QualityParams, size: int, work: WorkDir, executor: Executor
-) -> str:
-    """Mask-SSIM of every fake of a data set against its source, per video and per frame; returns the summary line.
+@dataclass(frozen=True)
+class QualityTables:
+    """The CSV files to write: one row a fake, one row a frame, one row a bin."""
+
+    videos: Path
+    frames: Path
+    bins: Path
+
+    @classmethod
+    def of(cls, folder: Path, name: str) -> QualityTables:
+        """Those of the data set `name` in a folder."""
+        return cls(folder / f"{name}.csv", folder / f"{name}_frames.csv", folder / f"{name}_bins.csv")
+
+
+def score_quality(files: QualityFiles, out: QualityTables, params: QualityParams, size: int, work: WorkDir, executor: Executor) -> str:
+    """Mask-SSIM of every fake of a data set against its source, per video and per frame, and the bins; returns the summary line.
 
     size: pixels of a crop's side. A fake that cannot be compared is a row with a status and a reason. Only face 0, the largest, is
     compared.
@@ -135,9 +148,12 @@ def score_quality(
     scores = {name: json.loads(path.read_text()) for name, path in items.items()}
     for name in [name for name, values in scores.items() if "reason" in values]:
         prepared[name] = Failure(Status.UNREADABLE, scores.pop(name)["reason"])
-    table = [_video_row(row, prepared[row.video_id], scores.get(row.video_id, {}), params.bins) for row in fakes]
-    write_table(out_csv, COLUMNS, table)
-    write_table(out_frames_csv, FRAME_COLUMNS, _frame_rows(scores))
+    means = {name: round(float(np.mean(list(values.values()))), DECIMALS) for name, values in scores.items() if values}
+    edges = choose_edges(list(means.values()), params)
+    table = [_video_row(row, prepared[row.video_id], len(scores.get(row.video_id, {})), means.get(row.video_id), edges) for row in fakes]
+    write_table(out.videos, COLUMNS, table)
+    write_table(out.frames, FRAME_COLUMNS, _frame_rows(scores))
+    write_edges(out.bins, edges, list(means.values()))
     return summarise("quality", table)
 
 
@@ -235,16 +251,15 @@ def _pair_key(pair: Pair, inputs: _Inputs) -> str:
     )  # fmt: skip
 
 
-def _video_row(row: IndexRow, prepared: Pair | Failure, scores: Mapping[str, float], edges: Sequence[float]) -> dict[str, Any]:
+def _video_row(row: IndexRow, prepared: Pair | Failure, n_frames: int, value: float | None, edges: Sequence[float]) -> dict[str, Any]:
     """One row of the table of videos: the mean over frames and its bin, or the failure."""
     failure = prepared if isinstance(prepared, Failure) else Failure(Status.OK, "")
-    if failure.status == Status.OK and not scores:
+    if failure.status == Status.OK and value is None:
         failure = Failure(Status.NO_LANDMARKS, f"the head of source {row.source_id} lies outside its crops")
-    value = round(float(np.mean(list(scores.values()))), DECIMALS) if scores else None
     label = bin_label(value, edges) if value is not None else ""
     reason = failure.reason if label or value is None else "Mask-SSIM lies outside quality.bins"
     return {
-        "video_id": row.video_id, "source_id": row.source_id, "method": row.method, "n_frames": len(scores),
+        "video_id": row.video_id, "source_id": row.source_id, "method": row.method, "n_frames": n_frames,
         "mask_ssim": value, "bin": label, "status": str(failure.status), "reason": reason,
     }  # fmt: skip
 

@@ -15,6 +15,7 @@ def evaluate(params: Params, dataset: str) -> None:
         data / "index" / f"{dataset}.csv",
         data / "crops" / dataset,
         data / "quality" / f"{dataset}.csv",
+        data / "quality" / f"{dataset}_bins.csv",
         Path(params.evaluate.checkpoint),
     )
     work = WorkDir(f"evaluate/{dataset}")

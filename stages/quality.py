@@ -4,22 +4,20 @@ from pathlib import Path
 
 from laanet_core.parallel import open_executor
 from laanet_core.params import Params
-from laanet_core.quality import QualityFiles, score_quality
+from laanet_core.quality import QualityFiles, QualityTables, score_quality
 from laanet_core.work.folder import WorkDir
 from stages.runner import run_stage
 
 
 def quality(params: Params, dataset: str) -> None:
-    """data/frames, data/crops and data/landmarks of <dataset> -> data/quality/<dataset>.csv and <dataset>_frames.csv."""
+    """data/frames, data/crops and data/landmarks of <dataset> -> data/quality/<dataset>.csv, <dataset>_frames.csv, <dataset>_bins.csv."""
     data = Path("data")
     files = QualityFiles(
         data / "index" / f"{dataset}.csv", data / "frames" / dataset, data / "crops" / dataset, data / "landmarks" / f"{dataset}.h5"
     )
-    out, work = data / "quality", WorkDir(f"quality/{dataset}")
+    tables, work = QualityTables.of(data / "quality", dataset), WorkDir(f"quality/{dataset}")
     with work.lock(), open_executor() as executor:
-        print(
-            score_quality(files, out / f"{dataset}.csv", out / f"{dataset}_frames.csv", params.quality, params.crops.size, work, executor)
-        )
+        print(score_quality(files, tables, params.quality, params.crops.size, work, executor))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,9 @@ SMALL: dict[str, Any] = {
     "train.save_every": 1,
     "evaluate.bootstrap": 50,
     "evaluate.gallery": 4,
+    "robustness.corruptions": ["saturation", "noise"],
+    "robustness.severities": [3],
+    "robustness.frames": 2,
 }
 
 

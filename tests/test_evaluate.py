@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from laanet_core.datasets.index import IndexRow, write_index
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
+from laanet_core.evaluation.edges import write_edges
 from laanet_core.evaluation.evaluate import EvaluationFiles, evaluate_dataset
-from laanet_core.evaluation.gallery import Scored, choose, overlay, typical_frame
-from laanet_core.evaluation.tables import FrameScore
+from laanet_core.evaluation.scoring import FrameScore
+from laanet_core.explanation.gallery import Scored, choose, typical_frame
+from laanet_core.explanation.overlay import overlay
 from laanet_core.media.shards import encode_png, write_shard
 from laanet_core.model import build_model, load_model, save_model
 from laanet_core.params import Params, load_params
@@ -23,7 +26,7 @@ from laanet_core.work.folder import WorkDir
 from tests.drawn_face import face_image
 
 SIZE = 64
-OUTPUTS = ["scores.csv", "frame_scores.csv", "mask_ssim_bins.csv", "roc.csv", "metrics.json"]
+OUTPUTS = ["scores.csv", "frame_scores.csv", "measures.csv", "mask_ssim_bins.csv", "roc.csv", "scoring.json", "metrics.json"]
 
 Image = NDArray[np.uint8]
 
@@ -33,7 +36,7 @@ def params() -> Params:
     loaded = load_params(Path(__file__).parents[1] / "presets/demo.yaml").model_dump()
     loaded["crops"]["size"] = SIZE
     loaded["quality"]["bins"] = [0.0, 0.8, 0.9, 1.0]
-    loaded["evaluate"] |= {"batch_size": 2, "bootstrap": 50, "gallery": 4}
+    loaded["evaluate"] |= {"batch_size": 2, "bootstrap": 50, "gallery": 4, "calibration": "none"}
     return Params.model_validate(loaded)
 
 
@@ -54,7 +57,7 @@ class DataSet:
 
     def __init__(self, root: Path, checkpoint: Path) -> None:
         self.root = root
-        self.files = EvaluationFiles(root / "index.csv", root / "crops", root / "quality.csv", checkpoint)
+        self.files = EvaluationFiles(root / "index.csv", root / "crops", root / "quality.csv", root / "bins.csv", checkpoint)
         self.rows: list[IndexRow] = []
         self.videos: list[dict[str, object]] = []
         self.quality: list[dict[str, object]] = []
@@ -79,6 +82,7 @@ class DataSet:
         write_index(self.files.index, self.rows)
         write_table(self.files.crops / "videos.csv", ["video_id", "status", "reason", "digest"], self.videos)
         write_table(self.files.quality, ["video_id", "mask_ssim", "bin"], self.quality)
+        write_edges(self.files.bins, params.quality.bins, [])
         out = self.root / run / "reports"
         work = WorkDir("evaluate", self.root / run / "work")
         return evaluate_dataset("mine", params, self.files, out, self.root / run / "gallery", work), out
@@ -117,7 +121,7 @@ def test_every_video_of_the_split_is_a_row_and_a_failed_one_has_no_score(data: D
     blank = rows["real/blank"]
     assert (blank["status"], blank["score"], blank["n_frames"], blank["reason"]) == ("no_face", "", "0", "no face in 3 frames")
     metrics = json.loads((out / "metrics.json").read_text())
-    assert (metrics["n_real"], metrics["n_fake"], metrics["n_scored"], metrics["n_failed"]) == (4, 3, 6, 1)
+    assert (metrics["n_real"], metrics["n_fake"], metrics["n_scored"]) == (4, 3, 6)
     assert metrics["coverage"] == pytest.approx(6 / 7)
     assert metrics["mean_mask_ssim"] == pytest.approx(0.865)
     assert 0 <= metrics["auc_low"] <= metrics["auc"] <= metrics["auc_high"] <= 1
@@ -163,7 +167,7 @@ def test_one_class_alone_gives_empty_measures_and_says_so(data: DataSet, params:
     data.rows = [row for row in data.rows if row.label == label]
     summary, out = data.evaluate(params)
     metrics = json.loads((out / "metrics.json").read_text())
-    assert [metrics[key] for key in ("auc", "auc_low", "auc_high", "ap", "frame_auc")] == [None] * 5
+    assert [metrics[key] for key in ("auc", "auc_low", "auc_high", "ap", "eer")] == [None] * 5
     assert f"only {word} were scored, so AUC and AP are empty" in summary
     assert read_table(out / "roc.csv", ["fpr", "tpr", "threshold"]) == []
 
@@ -184,13 +188,25 @@ def test_a_checkpoint_of_another_image_size_is_one_sentence(data: DataSet, param
         data.evaluate(other)
 
 
+@pytest.mark.parametrize("calibration", ["temperature", "platt"])
+def test_a_calibration_that_the_checkpoint_lacks_is_one_sentence_and_nothing_is_scored(
+    data: DataSet, params: Params, calibration: Literal["temperature", "platt"]
+) -> None:
+    asked = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"calibration": calibration})})
+    with pytest.raises(LaanetError, match=f"evaluate.calibration is '{calibration}', but .* has no calibration; fit one with") as error:
+        data.evaluate(asked)
+    assert "\n" not in str(error.value)
+    assert not list((data.root / "run").rglob("*.csv"))
+    assert not list((data.root / "run/work").rglob("??/*"))
+
+
 def test_gallery_shows_what_its_json_says(data: DataSet, params: Params) -> None:
     _, out = data.evaluate(params)
     folder = out.parent / "gallery"
     gallery = json.loads((folder / "gallery.json").read_text())
     scores = {row["video_id"]: float(row["score"]) for row in read_table(out / "scores.csv", ["score"]) if row["score"]}
     assert [item["group"] for item in gallery["items"]] == ["fake_high", "fake_high", "fake_low", "real_high"]
-    assert all((folder / item[key]).stat().st_size > 100 for item in gallery["items"] for key in ("crop", "heatmap"))
+    assert all((folder / item[key]).stat().st_size > 100 for item in gallery["items"] for key in ("crop", "heatmap", "gradcam"))
     assert all(item["video_score"] == scores[item["video_id"]] for item in gallery["items"])
     assert gallery["heatmap_scale"] == max(item["heatmap_max"] for item in gallery["items"]) > 0
     assert (folder / "scores.csv").read_bytes() == (out / "scores.csv").read_bytes()
@@ -206,6 +222,7 @@ def test_a_network_without_the_heat_map_head_has_a_gallery_of_crops_alone(data: 
     assert gallery["items"]
     assert all((item["heatmap"], item["heatmap_max"]) == (None, None) for item in gallery["items"])
     assert not list(folder.glob("*_heatmap.png"))
+    assert all((folder / item["gradcam"]).is_file() for item in gallery["items"])
 
 
 def test_gallery_takes_the_surest_the_missed_and_the_false_alarms_once_each() -> None:
@@ -221,8 +238,14 @@ def test_gallery_takes_the_surest_the_missed_and_the_false_alarms_once_each() ->
     assert len(choose(videos, 100)) == 6
 
 
+def test_the_most_missed_fakes_are_shown_as_such_where_fakes_are_few() -> None:
+    videos = [Scored(f"f{score}", 1, "swap", score, None) for score in (0.9, 0.02, 0.7)]
+    chosen = [(group, video.video_id) for group, video in choose(videos, 12)]
+    assert chosen == [("fake_high", "f0.9"), ("fake_high", "f0.7"), ("fake_low", "f0.02")]
+
+
 def test_shown_frame_has_the_median_score() -> None:
-    scores = [FrameScore(frame, 0, score) for frame, score in enumerate((0.9, 0.1, 0.5, 0.4))]
+    scores = [FrameScore(frame, 0, 0.0, score) for frame, score in enumerate((0.9, 0.1, 0.5, 0.4))]
     assert typical_frame(scores).frame == 3
 
 

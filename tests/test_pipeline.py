@@ -10,6 +10,7 @@ import h5py
 import pytest
 import yaml
 
+from laanet_core.digests import file_digest
 from laanet_core.media.shards import Shard, crop_members, read_rgb
 from tests.project import ROOT, Project, stages_run, table
 
@@ -31,7 +32,15 @@ def test_every_promised_file_is_there_and_keeps_its_contract(built: Project) -> 
     assert [row["video_id"] for row in scores] == [row["video_id"] for row in index if row["split"] == "test"]
     assert all((row["score"] != "") == (row["status"] == "ok") for row in scores)
     bins = table(built.root / "reports/demo/mask_ssim_bins.csv")
-    assert list(bins[0]) == ["bin", "low", "high", "n_real", "n_fake", "auc", "ap", "auc_low", "auc_high"]
+    assert list(bins[0]) == ["bin", "low", "high", "n_real", "n_fake", "auc", "ap", "auc_low", "auc_high", "ap_low", "ap_high"]
+    robustness = table(built.root / "reports/robustness.csv")
+    assert [(row["corruption"], row["severity"]) for row in robustness] == [("none", "0"), ("saturation", "3"), ("noise", "3")]
+    tables = {path.name: table(path) for path in (built.root / "reports/tables").glob("*.csv")}
+    assert sorted(tables) == [f"table{number}.csv" for number in range(1, 6)]
+    assert {row["status"] for row in tables["table5.csv"]} == {"not run"}
+    scoring = built.metrics("demo/scoring.json")
+    assert (scoring["average"], scoring["calibration"]["method"]) == ("probability", "temperature")
+    assert scoring["checkpoint_sha256"] == file_digest(built.root / "data/checkpoints/model.safetensors")
     assert "<html" in (built.root / "reports/index.html").read_text()
 
 
@@ -73,11 +82,14 @@ def test_a_second_repro_runs_the_index_scan_alone(project: Project) -> None:
 def test_an_experiment_with_another_lambda2_runs_training_and_what_follows(project: Project) -> None:
     first = project.metrics("training/metrics.json")
     output = project.dvc("exp", "run", "--name", "ten", "-S", "lambda2=10")
-    assert stages_run(output) == ["index@demo", "train", "evaluate@demo", "report"]
+    assert sorted(stages_run(output)) == ["evaluate@demo", "index@demo", "report", "robustness", "train"]
     assert project.metrics("training/metrics.json") != first
     shown = project.dvc("exp", "show", "--csv")
     assert "ten" in shown
     assert "auc" in shown
+    compared = project.run("laanet", "compare", "HEAD", "ten", "--dataset", "demo")
+    assert "Compared: 0 videos" not in compared
+    assert all(word in compared for word in ("HEAD", "ten", "AUC", "ECE"))
 
 
 def test_metrics_plots_and_the_graph_show_in_a_clean_clone(built: Project, tmp_path: Path) -> None:
@@ -158,11 +170,18 @@ def test_a_grid_of_table_3_is_queued_and_run(project: Project) -> None:
     runs = [row for row in shown if row["typ"].startswith("branch")]
     assert {(row["model.pyramid"], row["model.heads"]) for row in runs} == {("none", "[]"), ("none", "['heatmap']")}
     assert all((row["State"], row["best_epoch"]) == ("Success", "1") and float(row["auc"]) >= 0 for row in runs), runs
+    project.run("laanet", "collect")
+    collected = {row["heads"]: row for row in table(project.root / "reports/experiments.csv") if row["pyramid"] == "none"}
+    assert set(collected) == {"", "heatmap"}
+    assert all(float(row["auc"]) >= 0 for row in collected.values())
 
 
 def test_another_networks_scores_need_no_training(project: Project) -> None:
     shutil.copyfile(project.root / "data/checkpoints/last.safetensors", project.root / "given.safetensors")
-    output = project.dvc("exp", "run", "-S", "evaluate.checkpoint=given.safetensors", "-S", "train.epochs=3", "evaluate@demo")
+    refused = project.dvc("exp", "run", "-S", "evaluate.checkpoint=given.safetensors", "evaluate@demo", succeeds=False)
+    assert "given.safetensors has no calibration; fit one with 'laanet calibrate' or set evaluate.calibration to none" in refused
+    plain = ["-S", "evaluate.checkpoint=given.safetensors", "-S", "evaluate.calibration=none"]
+    output = project.dvc("exp", "run", *plain, "-S", "train.epochs=3", "evaluate@demo")
     assert stages_run(output) == ["index@demo", "evaluate@demo"]
     project.dvc("repro", "--single-item", "report")
     page = (project.root / "reports/index.html").read_text()

@@ -11,16 +11,18 @@ import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
 
 from laanet_core.datasets.index import IndexRow, write_index
 from laanet_core.digests import file_digest
+from laanet_core.evaluation.edges import read_edges
 from laanet_core.media.crops import crop, crop_box
 from laanet_core.media.detectors import load_detector
 from laanet_core.media.footage import open_footage
 from laanet_core.media.shape_predictor import predict_landmarks
 from laanet_core.media.shards import encode_png, write_shard
 from laanet_core.params import QualityParams, load_params
-from laanet_core.quality import QualityFiles, head_mask, mask_ssim, score_quality
+from laanet_core.quality import QualityFiles, QualityTables, head_mask, mask_ssim, score_quality
 from laanet_core.tables import read_table, write_table
 from laanet_core.work.folder import WorkDir
 from tests.drawn_face import face_image, face_landmarks
@@ -57,6 +59,16 @@ def test_value_is_ssim_of_luminance_in_an_11_pixel_gaussian_window() -> None:
     vx, vy, cov = (weights * x * x).sum() - mx**2, (weights * y * y).sum() - my**2, (weights * x * y).sum() - mx * my
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     expected = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    assert mask_ssim(fake, real, mask) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_region_has_the_value_that_scikit_image_gives_for_it_alone() -> None:
+    real, fake = noise(1), noise(2)
+    mask = np.zeros((SIZE, SIZE), bool)
+    mask[20:50, 15:45] = True
+    # scikit-image leaves out a border of 5 pixels, half its window, when it averages
+    grey = [cv2.cvtColor(image[15:55, 10:50], cv2.COLOR_RGB2GRAY) for image in (fake, real)]
+    expected = structural_similarity(*grey, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
     assert mask_ssim(fake, real, mask) == pytest.approx(expected, abs=1e-9)
 
 
@@ -144,7 +156,7 @@ class Videos:
                 store[f"{name}/frames"], store[f"{name}/faces"] = np.array(FRAMES, np.int32), np.zeros(len(FRAMES), np.int32)
         work = WorkDir("quality", self.files.index.parent / "work")
         with ThreadPoolExecutor(workers) as executor:
-            self.summary = score_quality(self.files, out / "q.csv", out / "q_frames.csv", params, SIZE, work, executor)
+            self.summary = score_quality(self.files, QualityTables.of(out, "q"), params, SIZE, work, executor)
         return {row["video_id"]: row for row in read_table(out / "q.csv", ["video_id"])}
 
 
@@ -221,6 +233,23 @@ def test_workers_and_finished_work_change_no_byte_and_other_bins_recompute_nothi
 
 def replace_bins(edges: list[float]) -> QualityParams:
     return PARAMS.model_copy(update={"bins": edges})
+
+
+def test_quantiles_put_as_many_fakes_into_each_bin_and_the_bins_are_kept_in_a_file(videos: Videos, tmp_path: Path) -> None:
+    rows = videos.score(tmp_path, params=PARAMS.model_copy(update={"quantiles": 2}))
+    low, high = read_table(tmp_path / "q_bins.csv", ["bin", "low", "high", "n_fake"])
+    assert [low["n_fake"], high["n_fake"]] == ["1", "1"]
+    assert [rows["f_changed"]["bin"], rows["f_copy"]["bin"]] == [low["bin"], high["bin"]]
+    assert float(low["low"]) <= float(rows["f_changed"]["mask_ssim"]) < float(low["high"]) == float(high["low"]) <= float(high["high"]) == 1
+    assert read_edges(tmp_path / "q_bins.csv") == [float(low["low"]), float(low["high"]), 1.0]
+
+
+def test_given_bins_are_kept_in_the_file_empty_ones_too(videos: Videos, tmp_path: Path) -> None:
+    videos.score(tmp_path)
+    bins = read_table(tmp_path / "q_bins.csv", ["bin", "n_fake"])
+    assert read_edges(tmp_path / "q_bins.csv") == PARAMS.bins
+    assert sum(int(row["n_fake"]) for row in bins) == 2
+    assert "0" in {row["n_fake"] for row in bins}
 
 
 def test_a_set_of_reals_alone_gives_an_empty_table(videos: Videos, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from laanet_core.evaluation.metrics import auc, auc_interval, average_precision
+from laanet_core.evaluation.metrics import intervals, measure
 from laanet_core.randomness import numpy_generator
 
 
@@ -24,9 +25,24 @@ class BinResult(NamedTuple):
     ap: float | None
     auc_low: float | None
     auc_high: float | None
+    ap_low: float | None
+    ap_high: float | None
+
+
+class Spread(NamedTuple):
+    """AUC over the bins that have one (paper, Fig. 1b): how many bins, extremes, standard deviation (of these, not an estimate)."""
+
+    n_bins: int
+    lowest: float | None
+    highest: float | None
+    deviation: float | None
 
 
 BIN_COLUMNS = list(BinResult._fields)
+STEP = Decimal("0.001")
+"""Of the edges of quantile bins."""
+ANY_THRESHOLD = 0.5
+"""AUC and AP do not depend on it."""
 
 
 def bin_labels(edges: Sequence[float]) -> list[str]:
@@ -42,6 +58,21 @@ def bin_label(value: float, edges: Sequence[float]) -> str:
     return bin_labels(edges)[index]
 
 
+def quantile_edges(values: Sequence[float], count: int) -> list[float]:
+    """Ascending edges of `count` bins with equally many values each, to three decimals; [0, 1] of no values.
+
+    The first edge is rounded down and the last one up, though not above 1, so that every value up to 1 is in a bin. Values that
+    tie leave fewer bins.
+    """
+    if not len(values):
+        return [0.0, 1.0]
+    low, high = (Decimal(repr(float(value))) for value in (min(values), max(values)))
+    first, last = float(low.quantize(STEP, ROUND_FLOOR)), min(1.0, float(high.quantize(STEP, ROUND_CEILING)))
+    inner = np.quantile(values, np.linspace(0, 1, count + 1)[1:-1])
+    edges = sorted({first, last, *(round(float(edge), 3) for edge in inner)})
+    return edges if len(edges) > 1 else _around(first)
+
+
 def score_bins(
     reals: Sequence[float], fakes: Sequence[float], fake_bins: Sequence[str], edges: Sequence[float], resamples: int, seed: int
 ) -> list[BinResult]:
@@ -54,10 +85,24 @@ def score_bins(
     for label, (low, high) in zip(bin_labels(edges), pairwise(edges), strict=True):
         inside = [score for score, name in zip(fakes, fake_bins, strict=True) if name == label]
         labels, scores = [0] * len(reals) + [1] * len(inside), [*reals, *inside]
-        interval = auc_interval(labels, scores, resamples, numpy_generator(seed, "bootstrap", "bin", label))
-        measures = (auc(labels, scores), average_precision(labels, scores), *interval)
+        points = measure(labels, scores, ANY_THRESHOLD)
+        ends = intervals(labels, scores, ANY_THRESHOLD, resamples, numpy_generator(seed, "bootstrap", "bin", label))
+        measures = (points.auc, points.ap, *ends["auc"], *ends["ap"])
         results.append(BinResult(label, low, high, len(reals), len(inside), *measures))
     return results
+
+
+def spread(results: Iterable[BinResult]) -> Spread:
+    """How far the AUC of the bins lies apart; None where no bin has one."""
+    areas = [result.auc for result in results if result.auc is not None]
+    if not areas:
+        return Spread(0, None, None, None)
+    return Spread(len(areas), min(areas), max(areas), float(np.std(areas)))
+
+
+def _around(value: float) -> list[float]:
+    """Edges of the one bin of a value that is an edge itself."""
+    return [value, round(value + float(STEP), 3)] if value < 1 else [round(value - float(STEP), 3), value]
 
 
 def _edge(value: float) -> str:

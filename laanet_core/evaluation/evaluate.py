@@ -6,52 +6,62 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from laanet_core.datasets.index import read_index
+from laanet_core.datasets.index import IndexRow, read_index
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
-from laanet_core.evaluation import predict, tables
-from laanet_core.evaluation.gallery import Scored, write_gallery
+from laanet_core.evaluation import inference, predict
+from laanet_core.evaluation.inference import for_scoring
 from laanet_core.evaluation.predict import ScoreTask, score_videos
+from laanet_core.evaluation.scoring import Scoring, describe, frame_scores
 from laanet_core.evaluation.tables import REPORTED, Row, note, score_table, write_results
+from laanet_core.explanation.gallery import Scored, write_gallery
 from laanet_core.media import shards
 from laanet_core.model import LAANet, backbone, checkpoint, heads, laanet, load_model, padding, pyramid
+from laanet_core.model.calibration import calibration_of
 from laanet_core.parallel import one_thread
-from laanet_core.params import Params
+from laanet_core.params import EvaluateParams, Params
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table
 from laanet_core.work.folder import WorkDir, code_version, item_key
 from laanet_core.work.outputs import output_path
 
+Videos = Mapping[str, Mapping[str, str]]
+
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """What is scored. index: CSV; crops: folder of tars with videos.csv; quality: CSV of Mask-SSIM; checkpoint: safetensors file."""
+    """What is scored. index: CSV; crops: folder of tars with videos.csv; quality: CSV of Mask-SSIM; bins: CSV of its bins;
+    checkpoint: safetensors file."""
 
     index: Path
     crops: Path
     quality: Path
+    bins: Path
     checkpoint: Path
 
 
 def evaluate_dataset(name: str, params: Params, files: EvaluationFiles, out: Path, gallery: Path, work: WorkDir) -> str:
     """Score the videos of `evaluate.split` of one data set; returns the summary line.
 
-    Writes scores.csv, frame_scores.csv, mask_ssim_bins.csv, roc.csv and metrics.json into `out`; sample crops, and copies of what the
-    report reads, into `gallery`. A video without crops keeps its status and has no score.
+    Writes scores.csv, frame_scores.csv, measures.csv, mask_ssim_bins.csv, roc.csv, scoring.json and metrics.json into `out`; sample
+    crops, and copies of what the report reads, into `gallery`. A video without crops keeps its status and has no score.
     """
-    rows = sorted((row for row in read_index(files.index) if row.split == params.evaluate.split), key=lambda row: row.video_id)
-    videos = {row["video_id"]: row for row in read_table(files.crops / "videos.csv", ["video_id", "status", "reason", "digest"])}
-    usable = [row.video_id for row in rows if videos[row.video_id]["status"] == Status.OK]
-    model = _load_network(files.checkpoint, params.crops.size)
-    tasks = {video_id: ScoreTask(model, output_path(files.crops, video_id, ".tar"), params.evaluate.batch_size) for video_id in usable}
-    keys = _score_keys({video_id: videos[video_id]["digest"] for video_id in usable}, files.checkpoint, params.evaluate.batch_size)
-    frames = score_videos(tasks, keys, work, f"evaluate {name}")
-    table = score_table(rows, videos, frames, files.quality)
-    write_results(table, frames, params, out)
+    rows = rows_of_split(files.index, params.evaluate.split)
+    videos = read_videos(files.crops)
+    model = load_network(files.checkpoint, params.crops.size)
+    scoring = scoring_of(params.evaluate, model, files.checkpoint)
+    scorer = for_scoring(model, params.crops.size)
+    tasks = {video_id: _task(video_id, scorer, files.crops, params.evaluate) for video_id in usable(rows, videos)}
+    keys = score_keys({video_id: videos[video_id]["digest"] for video_id in tasks}, files.checkpoint, params.evaluate)
+    logits = score_videos(tasks, keys, work, f"evaluate {name}")
+    table = score_table(rows, videos, logits, scoring, files.quality)
+    frames = {video_id: frame_scores(values, scoring) for video_id, values in logits.items()}
+    write_results(table, frames, describe(scoring, params.evaluate, model.calibrations, files.checkpoint), params, files.bins, out)
     with one_thread():
         write_gallery(model, _scored(table), frames, files.crops, params.evaluate.gallery, gallery)
     for table_name in REPORTED:
@@ -59,7 +69,22 @@ def evaluate_dataset(name: str, params: Params, files: EvaluationFiles, out: Pat
     return "; ".join(filter(None, [summarise(f"evaluate {name}", table), note(table, params.evaluate.split)]))
 
 
-def _load_network(path: Path, size: int) -> LAANet:
+def rows_of_split(index: Path, split: str) -> list[IndexRow]:
+    """The index rows of a split, or of `all`, by video_id."""
+    return sorted((row for row in read_index(index) if split in {"all", row.split}), key=lambda row: row.video_id)
+
+
+def read_videos(crops: Path) -> dict[str, dict[str, str]]:
+    """video_id -> what the crops stage says of it."""
+    return {row["video_id"]: row for row in read_table(crops / "videos.csv", ["video_id", "status", "reason", "digest"])}
+
+
+def usable(rows: Sequence[IndexRow], videos: Videos) -> list[str]:
+    """The videos that have crops."""
+    return [row.video_id for row in rows if videos[row.video_id]["status"] == Status.OK]
+
+
+def load_network(path: Path, size: int) -> LAANet:
     """The network in single precision, on the GPU where there is one; raises LaanetError when its crops had another size."""
     model = load_model(path)
     if model.image_size not in {None, size}:
@@ -67,13 +92,23 @@ def _load_network(path: Path, size: int) -> LAANet:
     return model.float().to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _score_keys(digests: Mapping[str, str], weights: Path, batch_size: int) -> dict[str, str]:
-    """Work keys: the crops, the weights, and what scores them."""
+def scoring_of(params: EvaluateParams, model: LAANet, path: Path) -> Scoring:
+    """How the logits of a network become scores; raises LaanetError when its checkpoint lacks the calibration asked for."""
+    return Scoring(params.average, calibration_of(model, params.calibration, path))
+
+
+def score_keys(digests: Mapping[str, str], weights: Path, params: EvaluateParams, **more: Any) -> dict[str, str]:
+    """Work keys of videos: the crops, the weights, what scores them, and `more`."""
     scorer = {
-        "weights": file_digest(weights), "batch_size": batch_size, "torch": torch.__version__, "cuda": torch.cuda.is_available(),
-        "code": code_version(predict, tables, shards, backbone, checkpoint, heads, laanet, padding, pyramid),
+        "weights": file_digest(weights), "batch_size": params.batch_size, "flip": params.flip,
+        "torch": torch.__version__, "cuda": torch.cuda.is_available(),
+        "code": code_version(inference, predict, shards, backbone, checkpoint, heads, laanet, padding, pyramid),
     }  # fmt: skip
-    return {video_id: item_key(crops=digest, **scorer) for video_id, digest in digests.items()}
+    return {video_id: item_key(crops=digest, **scorer, **more) for video_id, digest in digests.items()}
+
+
+def _task(video_id: str, model: LAANet, crops: Path, params: EvaluateParams) -> ScoreTask:
+    return ScoreTask(model, output_path(crops, video_id, ".tar"), params.batch_size, params.flip)
 
 
 def _scored(table: Sequence[Row]) -> list[Scored]:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, FiniteFloat, ValidationError
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from laanet_core.errors import LaanetError
 from laanet_core.model.backbone import Normalisation
+from laanet_core.model.calibration import FLATTEST, LARGEST_INTERCEPT, STEEPEST, Calibration, Calibrations
 from laanet_core.model.laanet import LAANet
 from laanet_core.params import ModelParams, Section, describe
 
@@ -23,6 +24,8 @@ from laanet_core.params import ModelParams, Section, describe
 _ENTRY = "laanet"
 _PRECISIONS = ({torch.float32}, {torch.float64})
 _Deviation = Annotated[FiniteFloat, Field(gt=0)]
+MOST_SOURCE = 1000
+"""Characters of what a checkpoint says its calibration was fitted on."""
 
 
 class _Input(Section):
@@ -32,22 +35,52 @@ class _Input(Section):
     std: tuple[_Deviation, _Deviation, _Deviation]
 
 
+class _Calibration(Section):
+    """As `Calibration`."""
+
+    slope: float = Field(ge=FLATTEST, le=STEEPEST)
+    intercept: float = Field(ge=-LARGEST_INTERCEPT, le=LARGEST_INTERCEPT)
+
+
+class _Calibrations(Section):
+    """As `Calibrations`."""
+
+    temperature: _Calibration
+    platt: _Calibration
+    source: str = Field(max_length=MOST_SOURCE)
+    n_real: int = Field(ge=1)
+    n_fake: int = Field(ge=1)
+
+
 class Description(Section):
-    """What a checkpoint says of its network; image_size: pixels of a side of the crops it is for."""
+    """What a checkpoint says of its network; image_size: pixels of a side of the crops it is for; calibrations: if fitted."""
 
     model: ModelParams
     image_size: int | None = Field(ge=32, le=4096)
     normalisation: _Input
+    calibrations: _Calibrations | None = None
 
 
 def description_of(model: LAANet) -> str:
-    """The network's parameters, image size and normalisation as JSON: a `Description`."""
-    described = {"model": model.params.model_dump(), "image_size": model.image_size, "normalisation": model.normalisation._asdict()}
+    """The network's parameters, image size, normalisation and calibrations as JSON: a `Description`."""
+    described = {
+        "model": model.params.model_dump(),
+        "image_size": model.image_size,
+        "normalisation": model.normalisation._asdict(),
+        "calibrations": _described(model.calibrations),
+    }
     return json.dumps(described, sort_keys=True)
 
 
+def _described(calibrations: Calibrations | None) -> dict[str, Any] | None:
+    if calibrations is None:
+        return None
+    fitted = {name: getattr(calibrations, name)._asdict() for name in ("temperature", "platt")}
+    return {**calibrations._asdict(), **fitted}
+
+
 def save_model(model: LAANet, path: Path) -> None:
-    """Write a network's weights, parameters, image size and normalisation; same network, same bytes. Atomic."""
+    """Write a network's weights, parameters, image size, normalisation and calibrations; same network, same bytes. Atomic."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_atomically(path, save(tensors, metadata={_ENTRY: description_of(model)}))
 
@@ -114,7 +147,13 @@ def _model_of(described: Description) -> LAANet:
     """The untrained network that a checkpoint's metadata describes."""
     model = LAANet(described.model, described.image_size)
     model.normalisation = Normalisation(described.normalisation.mean, described.normalisation.std)
+    model.calibrations = _calibrations_of(described.calibrations) if described.calibrations else None
     return model
+
+
+def _calibrations_of(described: _Calibrations) -> Calibrations:
+    temperature, platt = (Calibration(part.slope, part.intercept) for part in (described.temperature, described.platt))
+    return Calibrations(temperature, platt, described.source, described.n_real, described.n_fake)
 
 
 def brief(reason: str) -> str:

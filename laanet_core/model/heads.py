@@ -27,6 +27,12 @@ def class_head(channels: int) -> nn.Sequential:
     return nn.Sequential(*_trunk(channels), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTH, 1))
 
 
+def split_class_head(head: nn.Sequential) -> tuple[nn.Sequential, nn.Sequential]:
+    """A class head's two parts: (B, channels, h, w) -> its last maps (B, 64, h, w), and from these to the fake logit (B, 1)."""
+    pooling = next(place for place, layer in enumerate(head) if isinstance(layer, nn.AdaptiveAvgPool2d))
+    return head[:pooling], head[pooling:]
+
+
 def plain_head(channels: int, dropout: float) -> nn.Sequential:
     """(B, channels) -> fake logit (B, 1): dropout, linear."""
     return nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, 1))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from laanet_core.errors import LaanetError
 from laanet_core.model.backbone import LevelsBackbone, PooledBackbone
+from laanet_core.model.calibration import Calibrations
 from laanet_core.model.heads import EMBEDDING, class_head, dense_head, heatmap_head, plain_head
 from laanet_core.model.padding import same_padded_inputs
 from laanet_core.model.pyramid import make_pyramid
@@ -35,7 +36,8 @@ class LAANet(nn.Module):
     """The network of Fig. 2, or with neither pyramid nor auxiliary head an ordinary classifier on any timm network (Table 1).
 
     params: what it is made of; image_size: pixels of a side of the crops it is trained on (with a pyramid or head it takes any
-    multiple of 32); normalisation: mean and deviation of its input, at first those that timm gives for the backbone.
+    multiple of 32); normalisation: mean and deviation of its input, at first those that timm gives for the backbone; calibrations: what
+    turns its logits into probabilities, where that has been fitted.
     Raises LaanetError for a backbone that timm does not know or that cannot do this.
     """
 
@@ -52,6 +54,7 @@ class LAANet(nn.Module):
         else:
             self._make_pyramid(params)
         self.normalisation = self.backbone.normalisation
+        self.calibrations: Calibrations | None = None
 
     def _make_plain(self, params: ModelParams) -> None:
         self.backbone = PooledBackbone(params.backbone, params.drop_path, params.padded_for)

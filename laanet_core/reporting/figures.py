@@ -1,116 +1,126 @@
-"""Figures of the report as SVG text; the same input gives the same bytes."""
+"""Figures of scores, measures and training as SVG text; the same input gives the same bytes."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from laanet_core.evaluation.bins import BinResult
+from laanet_core.reporting.canvas import FAKE, GREEN, LINES, MARKERS, NEUTRAL, REAL, SMALL, canvas, stacked_canvas, svg
+from laanet_core.reporting.reliability import ReliabilityBin
 
-# Okabe & Ito's palette: distinct for every common colour blindness.
-REAL, FAKE, NEUTRAL, GREEN = "#0072B2", "#D55E00", "#555555", "#007A5A"
-STYLE = {
-    "svg.hashsalt": "laanet", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 11.0,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e3e3e3", "axes.axisbelow": True,
-}  # fmt: skip
-WIDTH, HEIGHT = 5.2, 3.9
+LABEL_GAP = 0.055
+"""Least distance of two lines' labels, in parts of the axis."""
+SIDESTEP = 0.045
+"""How far the lines of a figure are moved apart, in severities, so that their intervals can be told apart."""
 
 
 def roc_figure(fpr: Sequence[float], tpr: Sequence[float], label: str) -> str:
     """ROC curve of the video scores, with the diagonal of chance."""
-    figure, axes = _canvas()
+    figure, axes = canvas()
     axes.plot([0, 1], [0, 1], color=NEUTRAL, linestyle=":", label="chance")
     axes.plot(fpr, tpr, color=FAKE, linewidth=2.2, label=label, clip_on=False)
     axes.set(xlabel="false alarms: share of real videos", ylabel="found: share of fakes", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.legend(loc="lower right", frameon=False)
-    return _svg(figure)
+    return svg(figure)
 
 
-def bins_figure(bins: Sequence[BinResult]) -> str:
-    """AUC of each Mask-SSIM bin with its 95 % interval and its number of fakes; an empty bin says so."""
-    figure, axes = _canvas()
-    axes.axhline(0.5, color=NEUTRAL, linestyle=":")
-    axes.annotate("chance", (-0.45, 0.5), xytext=(0, 3), textcoords="offset points", color=NEUTRAL, fontsize=9)
-    for place, result in enumerate(bins):
-        if result.auc is None:
-            axes.annotate("no AUC", (place, 0.04), ha="center", color=NEUTRAL, fontsize=9)
-            continue
-        low, high = (result.auc if end is None else end for end in (result.auc_low, result.auc_high))
-        ends = [[max(0.0, result.auc - low)], [max(0.0, high - result.auc)]]
-        axes.errorbar(place, result.auc, ends, fmt="o", color=FAKE, capsize=5, clip_on=False)
-        axes.annotate(f"{result.auc:.2f}", (place, result.auc), xytext=(7, -4), textcoords="offset points", fontsize=9)
-    axes.set_xticks(range(len(bins)), [f"{result.bin}\n{result.n_fake} fake" for result in bins], fontsize=9)
-    axes.set(xlabel="Mask-SSIM (right: closer to the real head)", ylabel="AUC", xlim=(-0.5, len(bins) - 0.5), ylim=(0, 1.02))
-    return _svg(figure)
-
-
-def ssim_figure(values: Sequence[float], edges: Sequence[float]) -> str:
-    """Histogram of the fakes' Mask-SSIM; dashed lines are the edges of the bins."""
-    figure, axes = _canvas()
-    low = min([*values, 1.0]) - 0.02
-    start = max(edges[0], low - (1 - low) * 0.1)
-    axes.hist(values, bins=24, range=(start, edges[-1]), color=FAKE, edgecolor="white")
-    for edge in edges:
-        if start <= edge:
-            axes.axvline(edge, color=NEUTRAL, linestyle="--", linewidth=0.8)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="Mask-SSIM of a fake against its source", ylabel="fakes (videos)", xlim=(start, edges[-1]))
-    return _svg(figure)
-
-
-def score_figure(reals: Sequence[float], fakes: Sequence[float]) -> str:
-    """Histogram of the video scores of both classes, fakes drawn above and reals below the axis."""
-    figure, axes = _canvas()
+def score_figure(reals: Sequence[float], fakes: Sequence[float], threshold: float) -> str:
+    """Histogram of the video scores of both classes, fakes drawn above and reals below the axis; the dashed line is the threshold."""
+    figure, axes = canvas()
     for values, colour, label, sign in ((fakes, FAKE, "fake", 1), (reals, REAL, "real", -1)):
         axes.hist(values, bins=20, range=(0, 1), weights=[sign] * len(values), color=colour, edgecolor="white", label=label)
     axes.axhline(0, color="black", linewidth=0.8)
+    axes.axvline(threshold, color=NEUTRAL, linestyle="--", linewidth=1, label=f"threshold {threshold:g}")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
     axes.set(xlabel="score (probability of fake)", ylabel="videos", xlim=(0, 1))
-    axes.legend(loc="upper right", frameon=False)
-    return _svg(figure)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return svg(figure)
+
+
+def reliability_figure(bins: Sequence[ReliabilityBin]) -> str:
+    """Share of fakes among the videos of each bin of scores against their mean score, and below how many videos a bin has.
+
+    On the diagonal a probability is what it says. Empty bins are not drawn.
+    """
+    figure, above, below = stacked_canvas(3)
+    above.plot([0, 1], [0, 1], color=NEUTRAL, linestyle=":", label="a probability that holds")
+    for item in bins:
+        if item.mean_score is None or item.share is None:
+            continue
+        ends = [[max(0.0, item.share - item.share_low)], [max(0.0, item.share_high - item.share)]]
+        above.errorbar(item.mean_score, item.share, ends, fmt="o", color=FAKE, markersize=5, capsize=3, elinewidth=1.2, clip_on=False)
+    above.set(ylabel="share of fakes", xlim=(0, 1), ylim=(0, 1.02))
+    above.legend(loc="upper left", frameon=False, fontsize=SMALL)
+    for item in filter(lambda item: item.n_videos, bins):
+        below.bar(item.low, item.n_videos, item.high - item.low, align="edge", color=NEUTRAL, edgecolor="white")
+        below.annotate(f"{item.n_videos}", ((item.low + item.high) / 2, item.n_videos), ha="center", va="bottom", fontsize=SMALL)
+    below.margins(y=0.35)
+    below.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
+    below.set(xlabel="score (probability of fake)", ylabel="videos")
+    return svg(figure)
+
+
+def robustness_figure(lines: Mapping[str, Sequence[tuple[int, float, float, float]]], clean: float | None) -> str:
+    """AUC of each kind of corruption by severity, (severity, AUC, low, high), named at the end of its line; dashed: clean crops."""
+    figure, axes = canvas(width=7.2, height=4.4)
+    axes.axhline(0.5, color=NEUTRAL, linestyle=":")
+    axes.annotate("chance", (1, 0.5), xytext=(-14, -12), textcoords="offset points", color=NEUTRAL, fontsize=SMALL)
+    if clean is not None:
+        axes.axhline(clean, color=NEUTRAL, linestyle="--", linewidth=1)
+        axes.annotate("clean", (1, clean), xytext=(-14, 4), textcoords="offset points", color=NEUTRAL, fontsize=SMALL)
+    last = max((points[-1][0] for points in lines.values()), default=1)
+    heights = _apart({name: points[-1][1] for name, points in lines.items()})
+    for place, (name, points) in enumerate(lines.items()):
+        severities, areas, lows, highs = zip(*points, strict=True)
+        where = [severity + SIDESTEP * (place - (len(lines) - 1) / 2) for severity in severities]
+        ends = [[max(0.0, area - low) for area, low in zip(areas, lows, strict=True)],
+                [max(0.0, high - area) for area, high in zip(areas, highs, strict=True)]]  # fmt: skip
+        colour, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
+        axes.errorbar(where, areas, ends, color=colour, marker=marker, markersize=5, linewidth=1.6, elinewidth=0.8, clip_on=False)
+        axes.annotate(
+            name, (where[-1], areas[-1]), xytext=(last + 0.32, heights[name]), va="center", fontsize=10, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "relpos": (0, 0.5)},
+        )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="severity of the corruption", ylabel="AUC", xlim=(0.7, last + 0.2), ylim=(0, 1.02))
+    return svg(figure)
 
 
 def loss_figure(log: Mapping[str, Sequence[float]]) -> str:
     """Training and validation loss by epoch; `log` maps the columns of the training log to their values."""
-    figure, axes = _canvas()
+    figure, axes = canvas()
     axes.plot(log["epoch"], log["loss"], color=REAL, marker="o", markersize=4, label="training")
     axes.plot(log["epoch"], log["val_loss"], color=FAKE, marker="s", markersize=4, linestyle="--", label="validation")
     axes.set(xlabel="epoch", ylabel="loss (Eq. 8)", ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def validation_figure(log: Mapping[str, Sequence[float]], best: float | None) -> str:
     """AUC on the pseudo-fakes of the validation split by epoch; the chosen epoch is ringed."""
-    figure, axes = _canvas()
+    figure, axes = canvas()
     axes.axhline(0.5, color=NEUTRAL, linestyle=":")
     axes.plot(log["epoch"], log["val_auc"], color=GREEN, marker="o", markersize=4, clip_on=False)
     for epoch, value in zip(log["epoch"], log["val_auc"], strict=True):
         if epoch == best:
             axes.plot(epoch, value, marker="o", markersize=11, markerfacecolor="none", markeredgecolor="black", clip_on=False)
-            axes.annotate("chosen", (epoch, value), xytext=(0, -18), textcoords="offset points", ha="center", fontsize=9)
+            axes.annotate("chosen", (epoch, value), xytext=(0, -18), textcoords="offset points", ha="center", fontsize=SMALL)
     axes.set(xlabel="epoch", ylabel="validation AUC", ylim=(0, 1.02))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _svg(figure)
+    return svg(figure)
 
 
-def _canvas(width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Axes]:
-    """An empty figure in inches, made without pyplot's global state."""
-    with mpl.rc_context(STYLE):
-        figure = Figure((width, height), layout="constrained")
-        return figure, figure.subplots()
-
-
-def _svg(figure: Figure) -> str:
-    """SVG without date and without random ids."""
-    stream = io.StringIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    return stream.getvalue()
+def _apart(heights: Mapping[str, float]) -> dict[str, float]:
+    """Heights of labels in their order, moved up where they would touch, and down again where they would leave the axis."""
+    names = sorted(heights, key=lambda name: (heights[name], name))
+    placed: list[float] = []
+    for name in names:
+        placed.append(max(heights[name], placed[-1] + LABEL_GAP if placed else 0.0))
+    ceiling = 1.0
+    for place in range(len(placed) - 1, -1, -1):
+        placed[place] = min(placed[place], ceiling)
+        ceiling = placed[place] - LABEL_GAP
+    return dict(zip(names, placed, strict=True))

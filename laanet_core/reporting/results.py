@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from laanet_core.errors import LaanetError
 from laanet_core.evaluation.bins import BIN_COLUMNS, BinResult
-from laanet_core.evaluation.metrics import RocPoint, auc, mean
-from laanet_core.evaluation.tables import SCORE_COLUMNS, note
+from laanet_core.evaluation.metrics import RocPoint, mean
+from laanet_core.evaluation.tables import ALL, SCORE_COLUMNS, MeasureRow, note
 from laanet_core.status import Status
 from laanet_core.tables import read_table
 
@@ -21,11 +22,11 @@ Row = dict[str, Any]
 
 
 class MethodResult(NamedTuple):
-    """Fakes of one method against all real videos."""
+    """Fakes of one method against all real videos; mask_ssim: their mean."""
 
     method: str
-    n_fake: int
-    auc: float | None
+    auc: MeasureRow
+    ap: MeasureRow
     mask_ssim: float | None
 
 
@@ -34,8 +35,10 @@ class DatasetResult:
     """Everything the report says of one data set; rows are those of scores.csv with numbers in place of text."""
 
     name: str
-    metrics: dict[str, float | None]
+    metrics: dict[str, Any]
+    scoring: dict[str, Any]
     rows: list[Row]
+    measures: list[MeasureRow]
     bins: list[BinResult]
     roc: list[RocPoint]
     gallery: dict[str, Any]
@@ -44,6 +47,29 @@ class DatasetResult:
     def scores(self, label: int) -> list[float]:
         """Scores of the real (0) or fake (1) videos that have one."""
         return [row["score"] for row in self.rows if row["label"] == label and row["score"] is not None]
+
+    def measure(self, name: str, level: str = "video", method: str = ALL, split: str | None = None) -> MeasureRow | None:
+        """A row of measures.csv, by default of all scored videos; None where nothing of the kind was measured."""
+        return self._by_key.get((self.whole if split is None else split, level, method, name))
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str, str, str], MeasureRow]:
+        return {row[:4]: row for row in self.measures}
+
+    @property
+    def threshold(self) -> float:
+        """Score from which a video is called fake."""
+        return float(self.scoring["threshold"])
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that were scored."""
+        return sorted({row["split"] for row in self.rows})
+
+    @property
+    def whole(self) -> str:
+        """The split under which the measures of all videos stand."""
+        return ALL if len(self.splits) > 1 else "".join(self.splits)
 
     @property
     def statuses(self) -> list[tuple[str, int]]:
@@ -67,6 +93,11 @@ class DatasetResult:
         return [row["mask_ssim"] for row in self.rows if row["mask_ssim"] is not None]
 
     @property
+    def edges(self) -> list[float]:
+        """Ascending edges of the Mask-SSIM bins."""
+        return [*(item.low for item in self.bins[:1]), *(item.high for item in self.bins)]
+
+    @property
     def unpaired(self) -> int:
         """Number of scored fakes that are in no Mask-SSIM bin."""
         return sum(row["label"] == 1 and row["score"] is not None and not row["bin"] for row in self.rows)
@@ -74,28 +105,29 @@ class DatasetResult:
     @property
     def note(self) -> str:
         """Why AUC and AP are empty, or nothing."""
-        return note(self.rows, self.rows[0]["split"] if self.rows else "")
+        return note(self.rows, self.scoring["split"])
 
     @property
     def methods(self) -> list[MethodResult]:
-        """AUC by manipulation method."""
-        names = sorted({row["method"] for row in self.rows if row["label"] == 1})
-        return [self._method(name) for name in names]
+        """AUC and AP by manipulation method, of all splits."""
+        return [self._method(name) for name in sorted({row["method"] for row in self.rows if row["label"] == 1})]
 
     def _method(self, name: str) -> MethodResult:
-        fakes = [row for row in self.rows if row["method"] == name and row["label"] == 1 and row["score"] is not None]
-        reals = self.scores(0)
-        area = auc([0] * len(reals) + [1] * len(fakes), reals + [row["score"] for row in fakes])
-        return MethodResult(name, len(fakes), area, mean([row["mask_ssim"] for row in fakes if row["mask_ssim"] is not None]))
+        key = (self.whole, "video", name)
+        fakes = [row for row in self.rows if row["method"] == name and row["label"] == 1]
+        known = [row["mask_ssim"] for row in fakes if row["mask_ssim"] is not None]
+        return MethodResult(name, self._by_key[*key, "auc"], self._by_key[*key, "ap"], mean(known))
 
 
 def read_result(name: str, folder: Path) -> DatasetResult:
     """Results of one data set from its folder of the evaluation; raises LaanetError when a file is missing or malformed."""
     rows = [_typed(row) for row in read_table(folder / "scores.csv", SCORE_COLUMNS)]
+    measures = [_measure(row) for row in read_table(folder / "measures.csv", MeasureRow._fields)]
     bins = [_bin(row) for row in read_table(folder / "mask_ssim_bins.csv", BIN_COLUMNS)]
     corners = read_table(folder / "roc.csv", RocPoint._fields)
     roc = [RocPoint(float(row["fpr"]), float(row["tpr"]), _number(row["threshold"])) for row in corners]
-    return DatasetResult(name, read_json(folder / "metrics.json"), rows, bins, roc, read_json(folder / "gallery.json"), folder)
+    metrics, scoring, gallery = (read_json(folder / f"{part}.json") for part in ("metrics", "scoring", "gallery"))
+    return DatasetResult(name, metrics, scoring, rows, measures, bins, roc, gallery, folder)
 
 
 def read_log(path: Path) -> dict[str, list[float]]:
@@ -119,9 +151,15 @@ def _typed(row: dict[str, str]) -> Row:
     return {**row, "label": int(row["label"]), "score": _number(row["score"]), "mask_ssim": _number(row["mask_ssim"])}
 
 
+def _measure(row: dict[str, str]) -> MeasureRow:
+    key = (row["split"], row["level"], row["method"], row["measure"])
+    value, low, high, coverage = (_number(row[column]) for column in ("value", "low", "high", "coverage"))
+    return MeasureRow(*key, value, low, high, int(row["n_real"]), int(row["n_fake"]), coverage)
+
+
 def _bin(row: dict[str, str]) -> BinResult:
     counts = (int(row["n_real"]), int(row["n_fake"]))
-    measures = (_number(row[column]) for column in ("auc", "ap", "auc_low", "auc_high"))
+    measures = (_number(row[column]) for column in ("auc", "ap", "auc_low", "auc_high", "ap_low", "ap_high"))
     return BinResult(row["bin"], float(row["low"]), float(row["high"]), *counts, *measures)
 
 

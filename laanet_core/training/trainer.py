@@ -16,6 +16,7 @@ from torch.utils.data import Sampler
 
 from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet, build_model, save_model
+from laanet_core.model.calibration import Calibrations
 from laanet_core.parallel import worker_count
 from laanet_core.params import Params, Split
 from laanet_core.progress import Progress
@@ -33,9 +34,9 @@ from laanet_core.training.pairs import Batch, PairBatches
 from laanet_core.training.partners import partners_of
 from laanet_core.training.processes import gather_objects, mean_over_processes, open_fabric
 from laanet_core.training.state import load_state, save_state
-from laanet_core.training.validation import validate
+from laanet_core.training.validation import Validation, calibrations_of, validate
 
-_BEST = "best.safetensors"
+_BEST, _LAST = "best.safetensors", "last.safetensors"
 MOST_LOADERS = 8
 """Loader processes that keep a GPU busy; each of them holds a copy of torch."""
 
@@ -60,8 +61,9 @@ def train(params: Params, files: TrainingFiles, work: Path) -> None:
     """Train the network on the train videos of a data set; resume where an earlier call with this `work` was ended.
 
     work: folder of the unfinished training, the caller's to key by everything that the result depends on and to delete afterwards.
-    Writes `out/model.safetensors` (best validation AUC), `out/last.safetensors`, `reports/log.csv` (a row an epoch), the curves, and
-    `reports/metrics.json`. Same inputs and number of threads give the same bytes on a CPU, interrupted or not.
+    Writes `out/model.safetensors` (best validation AUC) and `out/last.safetensors`, each calibrated on its own validation,
+    `reports/log.csv` (a row an epoch), the curves, and `reports/metrics.json`. Same inputs and number of threads give the same bytes on
+    a CPU, interrupted or not.
     Under torchrun every process calls this, and the first of them writes.
     Raises LaanetError for an empty split, too few crops, weights that do not fit, and a loss that is not finite.
     """
@@ -217,16 +219,33 @@ class Training:
         position = self.position
         total, classification, heatmap, consistency = (value / self.steps_per_epoch for value in position.sums)
         rate = float(self.learner.optimizer.param_groups[0]["lr"])
-        val_loss, val_auc = validate(self.learner.judged, validation, self.params, self.learner.fabric)
+        found = validate(self.learner.judged, validation, self.params, self.learner.fabric)
         epoch = len(position.rows) + 1
         position.rows.append(
-            LogRow(epoch, position.step, total, classification, heatmap, consistency, rate, val_loss, val_auc, position.unblended)
+            LogRow(epoch, position.step, total, classification, heatmap, consistency, rate, found.loss, found.auc, position.unblended)
         )
         position.sums, position.unblended = [0.0] * 4, 0
         if position.best < 0 or better(position.rows[-1], position.rows[position.best]):
             position.best = len(position.rows) - 1
-            if self.writes:
-                save_model(self.learner.judged, self.work / _BEST)
+        if self.writes:
+            self._keep(found)
+
+    def _keep(self, found: Validation) -> None:
+        """Save the network, calibrated on the validation that it has just had, if it is the best so far or the last."""
+        position, network = self.position, self.learner.judged
+        best, last = position.best == len(position.rows) - 1, position.step == self.steps
+        if best or last:
+            network.calibrations = self._calibrations(found)
+        for name in [_BEST] * best + [_LAST] * last:
+            save_model(network, self.work / name)
+
+    def _calibrations(self, found: Validation) -> Calibrations | None:
+        """Those fitted on a validation; None, said aloud, where nothing can be fitted."""
+        try:
+            return calibrations_of(found, self.params)
+        except LaanetError as error:
+            self._say(f"train: epoch {len(self.position.rows)} is not calibrated ({str(error).rstrip('.')})")
+            return None
 
     def save(self) -> None:
         """Save the state and what there is of log and curves; what happens after it is done again, alike, by a run that resumes."""
@@ -239,7 +258,7 @@ class Training:
         if self.writes:
             out.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self.work / _BEST, out / "model.safetensors")
-            save_model(self.learner.judged, out / "last.safetensors")
+            shutil.copyfile(self.work / _LAST, out / "last.safetensors")
             self._report()
             write_metrics(self.reports / "metrics.json", self.position.rows[self.position.best], self.left_out)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from sklearn.metrics import roc_auc_score
@@ -12,15 +12,25 @@ from torch import Tensor
 
 from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet
+from laanet_core.model.calibration import Calibrations, fit_calibrations
 from laanet_core.params import Params
 from laanet_core.training.learner import batch_losses, to_device
 from laanet_core.training.pairs import Batch
 from laanet_core.training.processes import gather_objects
 
 
+class Validation(NamedTuple):
+    """Mean loss (Eq. 8) and AUC over the images of the val split; logit, label: (n,), of each of them, double and 0 or 1."""
+
+    loss: float
+    auc: float
+    logit: Tensor
+    label: Tensor
+
+
 @torch.no_grad()
-def validate(model: LAANet, batches: Iterable[Batch], params: Params, fabric: Any) -> tuple[float, float]:
-    """Mean loss (Eq. 8) and AUC over the images of the val split, of which each process has its own batches.
+def validate(model: LAANet, batches: Iterable[Batch], params: Params, fabric: Any) -> Validation:
+    """What the network makes of the val split, of which each process has its own batches and learns of all.
 
     Leaves the model in evaluation mode. Raises LaanetError when there is no fake, or the loss is not finite.
     """
@@ -37,10 +47,16 @@ def validate(model: LAANet, batches: Iterable[Batch], params: Params, fabric: An
     return _judge(sum(losses_of), torch.cat(logits_of), torch.cat(labels_of))
 
 
-def _judge(loss: float, logit: Tensor, label: Tensor) -> tuple[float, float]:
-    """Mean loss and AUC of all images together."""
+def calibrations_of(found: Validation, params: Params) -> Calibrations:
+    """Calibrations fitted on a validation, half of which are fakes (or nearly); raises LaanetError where its logits are all the same."""
+    fakes = "fakes" if params.train.fakes == "dataset" else "pseudo-fakes"
+    return fit_calibrations(found.logit, found.label, f"{fakes} of the val split of {params.train.dataset}")
+
+
+def _judge(loss: float, logit: Tensor, label: Tensor) -> Validation:
+    """The validation of all images together, from the sum of their losses."""
     if not math.isfinite(loss):
         raise LaanetError(f"train: validation loss {loss}; lower train.peak_learning_rate.")
     if not label.any():
         raise LaanetError("val split: no pseudo-fake can be made from its landmarks; look at data/landmarks or add real val videos.")
-    return loss / len(label), float(roc_auc_score(label.numpy(), logit.numpy()))
+    return Validation(loss / len(label), float(roc_auc_score(label.numpy(), logit.numpy())), logit, label)

@@ -1,0 +1,20 @@
+"""The command `laanet`: what is done outside the pipeline, with checkpoints, experiments, scores and the files that it keeps."""
+
+from __future__ import annotations
+
+import typer
+
+from laanet_core.cli.checkpoints import calibrate, explain, export, import_checkpoint
+from laanet_core.cli.experiments import collect, compare
+from laanet_core.cli.keeping import clean, verify
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+
+
+@app.callback()
+def laanet() -> None:
+    """LAA-Net outside the pipeline: import and export checkpoints, compare detectors, check what is stored, make room."""
+
+
+for command in (import_checkpoint, export, explain, calibrate, compare, collect, verify, clean):
+    app.command()(command)

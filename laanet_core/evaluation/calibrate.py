@@ -1,0 +1,99 @@
+"""A checkpoint's calibrations fitted on scored videos: those of reports/<data set>."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from laanet_core.digests import file_digest
+from laanet_core.errors import LaanetError
+from laanet_core.model.calibration import Calibrations, fit_calibrations
+from laanet_core.model.checkpoint import MOST_SOURCE, brief, load_model, save_model
+from laanet_core.tables import read_table
+
+
+class _Face(NamedTuple):
+    """The largest face of a frame: the network's logit, the label of its video, and the split that this is of."""
+
+    logit: float
+    label: int
+    split: str
+
+
+def calibrate(source: Path, reports: Path, out: Path) -> Calibrations:
+    """Write a copy of a checkpoint with calibrations fitted on what it gave the videos of a data set; the weights stay as they are.
+
+    reports: folder with scores.csv (video_id, label, split) and frame_scores.csv (video_id, frame, face, logit). Of each frame the
+    largest face counts, since a label is a video's and smaller faces of a fake may be real. Returns what was fitted.
+    Raises LaanetError for files that are missing, malformed or of two runs, for scores of another checkpoint (as scoring.json, where it
+    is there, tells), and for videos of one class.
+    """
+    if out.suffix != ".safetensors":
+        raise LaanetError(f"{out}: checkpoints are .safetensors files; give a name that ends so.")
+    model = load_model(source)
+    _check_scored_by(source, reports / "scoring.json")
+    faces = list(_largest_faces(reports))
+    splits = ", ".join(sorted({face.split for face in faces}))
+    fitted_on = f"{reports} ({splits})".encode(errors="replace").decode()[:MOST_SOURCE]
+    try:
+        model.calibrations = fit_calibrations([face.logit for face in faces], [face.label for face in faces], fitted_on)
+    except LaanetError as error:
+        raise LaanetError(f"{reports}: {error}") from None
+    save_model(model, out)
+    return model.calibrations
+
+
+def _check_scored_by(checkpoint: Path, path: Path) -> None:
+    """Raise LaanetError where a scoring.json names another checkpoint; where there is none, nothing can be known."""
+    if not path.exists():
+        return
+    try:
+        scored_by = json.loads(path.read_text())["checkpoint_sha256"]
+    except (OSError, ValueError, LookupError, TypeError):
+        raise LaanetError(f"{path}: does not tell the checkpoint that scored; score again with 'dvc repro'.") from None
+    if scored_by != file_digest(checkpoint):
+        raise LaanetError(f"{path}: these scores are another checkpoint's, not those of {checkpoint}; give that one or score again.")
+
+
+def _largest_faces(reports: Path) -> Iterator[_Face]:
+    videos = _videos(reports / "scores.csv")
+    path = reports / "frame_scores.csv"
+    for number, row in enumerate(_rows(path, ["video_id", "frame", "face", "logit"]), start=2):
+        if row["face"] != "0":
+            continue
+        if row["video_id"] not in videos:
+            raise LaanetError(f"{path}, line {number}: video {row['video_id']!r} is not in scores.csv; give the two files of one run.")
+        yield _Face(_logit(row["logit"], f"{path}, line {number}"), *videos[row["video_id"]])
+
+
+def _videos(path: Path) -> dict[str, tuple[int, str]]:
+    """video_id -> label and split."""
+    videos: dict[str, tuple[int, str]] = {}
+    for number, row in enumerate(_rows(path, ["video_id", "label", "split"]), start=2):
+        if row["label"] not in {"0", "1"}:
+            raise LaanetError(f"{path}, line {number}: label {row['label']!r}; it must be 0 (real) or 1 (fake).")
+        if row["video_id"] in videos:
+            raise LaanetError(f"{path}, line {number}: video {row['video_id']!r} is listed twice; remove one of the lines.")
+        videos[row["video_id"]] = int(row["label"]), row["split"] or "no split"
+    return videos
+
+
+def _rows(path: Path, columns: list[str]) -> list[dict[str, str]]:
+    try:
+        return read_table(path, columns)
+    except (OSError, ValueError, csv.Error) as error:
+        raise LaanetError(f"{path}: no table ({brief(str(error))}); score again with 'dvc repro'.") from None
+
+
+def _logit(text: str | None, where: str) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise LaanetError(f"{where}: logit {text!r} is no finite number; score again with 'dvc repro'.")
+    return value

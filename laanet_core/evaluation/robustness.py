@@ -1,0 +1,152 @@
+"""How well a network tells videos apart when their crops are corrupted (Table 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from laanet_core import randomness
+from laanet_core.evaluation import corruptions
+from laanet_core.evaluation.corruptions import Image, corrupt
+from laanet_core.evaluation.evaluate import load_network, read_videos, rows_of_split, score_keys, scoring_of, usable
+from laanet_core.evaluation.inference import for_scoring
+from laanet_core.evaluation.metrics import intervals, measure
+from laanet_core.evaluation.predict import Change, ScoreTask, score_videos
+from laanet_core.evaluation.scoring import video_score
+from laanet_core.evaluation.tables import note
+from laanet_core.model import LAANet
+from laanet_core.params import Corruption, Params, RobustnessParams
+from laanet_core.randomness import numpy_generator
+from laanet_core.summary import summarise
+from laanet_core.tables import write_table
+from laanet_core.work.folder import WorkDir, code_version
+from laanet_core.work.outputs import output_path
+
+NO_CORRUPTION = "none"
+
+
+@dataclass(frozen=True)
+class RobustnessFiles:
+    """What is scored. index: CSV; crops: folder of tars with videos.csv; checkpoint: safetensors file."""
+
+    index: Path
+    crops: Path
+    checkpoint: Path
+
+
+class Condition(NamedTuple):
+    """What crops go through before they are scored: a corruption at a severity of 1 to 5, or nothing at severity 0."""
+
+    corruption: Corruption | None
+    severity: int
+
+    def __str__(self) -> str:
+        return f"{self.corruption or NO_CORRUPTION} {self.severity}"
+
+    def item(self, video_id: str) -> str:
+        """Name of a video under this condition."""
+        return f"{self} {video_id}"
+
+
+CLEAN = Condition(None, 0)
+
+
+class RobustnessRow(NamedTuple):
+    """One row of robustness.csv: measures of all scored videos under one condition; clean crops are corruption `none` at severity 0.
+
+    auc_low, auc_high: 95 % interval over videos, from the same draws in each row; coverage: share of the videos that have a score.
+    None where a measure is not defined.
+    """
+
+    dataset: str
+    corruption: str
+    severity: int
+    n_real: int
+    n_fake: int
+    auc: float | None
+    auc_low: float | None
+    auc_high: float | None
+    ap: float | None
+    coverage: float | None = None
+
+
+def measure_robustness(params: Params, files: RobustnessFiles, out_csv: Path, work: WorkDir) -> str:
+    """Score the videos of `evaluate.split` of `robustness.dataset` clean and under each corruption; returns the summary line.
+
+    Writes out_csv, the clean crops first; the header alone where no corruption is asked for. Every condition sees the same frames, which
+    are corrupted after cropping (see `corruptions`); each video under each condition is an item of work.
+    """
+    if not params.robustness.corruptions:
+        write_table(out_csv, RobustnessRow._fields, [])
+        return "robustness: not run"
+    rows, videos = rows_of_split(files.index, params.evaluate.split), read_videos(files.crops)
+    digests = {video_id: videos[video_id]["digest"] for video_id in usable(rows, videos)}
+    scores = _score_videos(digests, params, files, work)
+    labels = [row.label for row in rows if row.video_id in digests]
+    coverage = len(labels) / len(rows) if rows else None
+    lines = (_row(condition, labels, values, params)._replace(coverage=coverage) for condition, values in scores.items())
+    write_table(out_csv, RobustnessRow._fields, (line._asdict() for line in lines))
+    clean = dict(zip(digests, scores[CLEAN], strict=True))
+    table = [{"status": videos[row.video_id]["status"], "label": row.label, "score": clean.get(row.video_id)} for row in rows]
+    counted = f"{summarise(f'robustness {params.robustness.dataset}', table)}, clean and with {len(scores) - 1} corruptions"
+    return "; ".join(filter(None, [counted, note(table, params.evaluate.split)]))
+
+
+def _score_videos(digests: Mapping[str, str], params: Params, files: RobustnessFiles, work: WorkDir) -> dict[Condition, list[float]]:
+    """The scores of the videos, in the order of `digests`, under each condition."""
+    model = for_scoring(load_network(files.checkpoint, params.crops.size), params.crops.size)
+    scoring = scoring_of(params.evaluate, model, files.checkpoint)
+    conditions = _conditions(params.robustness)
+    tasks = {name: task for condition in conditions for name, task in _tasks(condition, digests, model, params, files).items()}
+    keys = {name: key for condition in conditions for name, key in _keys(condition, digests, params, files).items()}
+    logits = score_videos(tasks, keys, work, f"robustness {params.robustness.dataset}")
+    return {condition: [video_score(logits[condition.item(video_id)], scoring) for video_id in digests] for condition in conditions}
+
+
+def _conditions(params: RobustnessParams) -> list[Condition]:
+    return [CLEAN, *(Condition(kind, severity) for kind in params.corruptions for severity in params.severities)]
+
+
+def _tasks(condition: Condition, digests: Mapping[str, str], model: LAANet, params: Params, files: RobustnessFiles) -> dict[str, ScoreTask]:
+    """What is scored under a condition, by item."""
+    batch_size, flip, frames = params.evaluate.batch_size, params.evaluate.flip, params.robustness.frames
+    shards = {video_id: output_path(files.crops, video_id, ".tar") for video_id in digests}
+    return {
+        condition.item(video_id): ScoreTask(model, shard, batch_size, flip, _change(condition, params.seed, video_id), frames)
+        for video_id, shard in shards.items()
+    }
+
+
+def _keys(condition: Condition, digests: Mapping[str, str], params: Params, files: RobustnessFiles) -> dict[str, str]:
+    """Work keys under a condition, by item; a crop's digest stands for the video's name too, which is in its tar."""
+    keys = score_keys(
+        digests, files.checkpoint, params.evaluate, condition=str(condition), frames=params.robustness.frames, seed=params.seed,
+        change=code_version(corruptions, randomness), libraries=[cv2.__version__, np.__version__],
+    )  # fmt: skip
+    return {condition.item(video_id): key for video_id, key in keys.items()}
+
+
+def _change(condition: Condition, seed: int, video_id: str) -> Change | None:
+    """What a condition does to the crops of a video."""
+    kind, severity = condition
+    return None if kind is None else partial(_corrupted, kind, severity, seed, video_id)
+
+
+def _corrupted(kind: Corruption, severity: int, seed: int, video_id: str, image: Image, frame: int, face: int) -> Image:
+    """A corrupted crop; each has a generator of its own."""
+    return corrupt(image, kind, severity, numpy_generator(seed, "corruption", kind, severity, video_id, frame, face))
+
+
+def _row(condition: Condition, labels: Sequence[int], scores: Sequence[float], params: Params) -> RobustnessRow:
+    """The measures under a condition; the generator's key is the same for all, and so are the draws of the intervals."""
+    threshold, resamples = params.evaluate.threshold, params.evaluate.bootstrap
+    values = measure(labels, scores, threshold)
+    low, high = intervals(labels, scores, threshold, resamples, numpy_generator(params.seed, "bootstrap", "robustness"))["auc"]
+    name, counts = condition.corruption or NO_CORRUPTION, (labels.count(0), labels.count(1))
+    return RobustnessRow(params.robustness.dataset, name, condition.severity, *counts, values.auc, low, high, values.ap)

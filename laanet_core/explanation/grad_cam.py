@@ -1,0 +1,102 @@
+"""Where a network looks: its own heat map, and Grad-CAM (Selvaraju et al., ICCV 2017) of its fake logit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from captum.attr import LayerAttribution, LayerGradCam
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.backends import cudnn
+
+from laanet_core.evaluation.predict import Image, forward
+from laanet_core.model import LAANet
+from laanet_core.model.backbone import PooledBackbone
+from laanet_core.model.heads import split_class_head
+
+Map = NDArray[np.float32]
+
+
+class Explanation(NamedTuple):
+    """What a network says of one face of H x W pixels; None where it has no such map.
+
+    logit: of being fake; heatmap: (H/4, W/4), predicted vulnerability in [0, 1]; gradcam: (H, W) in [0, 1], relative to its own maximum.
+    """
+
+    logit: float
+    heatmap: Map | None
+    gradcam: Map | None
+
+
+def explain(model: LAANet, image: Image) -> Explanation:
+    """What the network, in evaluation mode, says of one RGB crop (H, W, 3) uint8."""
+    logits, heatmaps = forward(model, [image])
+    gradcams = grad_cam(model, [image])
+    return Explanation(float(logits[0]), None if heatmaps is None else heatmaps[0], None if gradcams is None else gradcams[0])
+
+
+def grad_cam(model: LAANet, images: Sequence[Image]) -> Map | None:
+    """Grad-CAM of the fake logit for n RGB crops (H, W, 3) uint8 of one size: (n, H, W) in [0, 1].
+
+    Taken at the last maps before they are averaged over the image: the class head's, or a plain network's last features. With a linear
+    layer after the averaging, the mean of such a map before its negative part is cut off is the logit without its bias. Enlarged
+    bilinearly, and divided by its maximum for each image, where it has one above zero. None for a network whose last features are no
+    maps (tokens of most transformers). The network must be in evaluation mode and stays as it is: hooks, gradients and flags of its
+    parameters.
+    """
+    maps = [_grad_cam(model, image) for image in images]
+    found = [each for each in maps if each is not None]
+    return np.stack(found) if found else None
+
+
+def _grad_cam(model: LAANet, image: Image) -> Map | None:
+    """One image at a time, so that a map does not depend on its neighbours; (H, W)."""
+    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        features = last_maps(model, model.normalise(pixels))
+    if features is None:
+        return None
+    verdict = Verdict(model)
+    with cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        relevance = LayerGradCam(verdict, verdict.maps).attribute(features, target=0, relu_attributions=True)
+    enlarged = LayerAttribution.interpolate(relevance.detach(), image.shape[:2], interpolate_mode="bilinear")[0, 0]
+    peak = enlarged.max()
+    return np.asarray((enlarged / peak if peak > 0 else enlarged).float().cpu().numpy())
+
+
+def last_maps(model: LAANet, images: Tensor) -> Tensor | None:
+    """The last maps (B, C, h, w) before pooling, of normalised images (B, 3, H, W); None where the last features are no maps."""
+    if not isinstance(model.backbone, PooledBackbone):
+        convolutions, _ = split_class_head(model.classifier)
+        return cast(Tensor, convolutions(model.pyramid(model.backbone(images))))
+    features = model.backbone.network.forward_features(images)  # type: ignore[operator]
+    if not isinstance(features, Tensor) or features.ndim != 4:
+        return None
+    return features.permute(0, 3, 1, 2) if _channels_last(model.backbone.network) else features
+
+
+class Verdict(nn.Module):
+    """The part of a network after `last_maps`. maps: an identity that they pass first, which takes the hook that the network is spared."""
+
+    def __init__(self, model: LAANet) -> None:
+        super().__init__()
+        self.maps = nn.Identity()
+        self.model = model
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, C, h, w) -> fake logit (B, 1)."""
+        features: Tensor = self.maps(maps)
+        if not isinstance(self.model.backbone, PooledBackbone):
+            _, rest = split_class_head(self.model.classifier)
+            return cast(Tensor, rest(features))
+        network = self.model.backbone.network
+        given = features.permute(0, 2, 3, 1) if _channels_last(network) else features
+        return cast(Tensor, self.model.classifier(network.forward_head(given, pre_logits=True)))  # type: ignore[operator]
+
+
+def _channels_last(network: nn.Module) -> bool:
+    """Whether a timm network's features are (B, h, w, C)."""
+    return getattr(network, "output_fmt", "NCHW") == "NHWC"

@@ -1,0 +1,30 @@
+"""Maps drawn over the crops that they are of."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+OPACITY = 0.7
+
+
+class Colours(IntEnum):
+    """OpenCV's colour maps, both ordered by lightness: one for heat maps, whose values compare, one for Grad-CAM, whose values do not."""
+
+    HEATMAP = cv2.COLORMAP_INFERNO
+    GRADCAM = cv2.COLORMAP_VIRIDIS
+
+
+def overlay(image: Image, values: NDArray[np.float32], scale: float, colours: Colours = Colours.HEATMAP) -> Image:
+    """A map (h, w) in colours over an RGB crop (H, W, 3); `scale` is the value of the brightest colour, drawn most opaque."""
+    height, width = image.shape[:2]
+    heat = cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
+    level = np.clip(heat / scale, 0, 1) if scale > 0 else np.zeros_like(heat)
+    colour = cv2.cvtColor(cv2.applyColorMap(np.rint(level * 255).astype(np.uint8), colours), cv2.COLOR_BGR2RGB)
+    alpha = OPACITY * level[..., None]
+    return np.asarray(np.rint((1 - alpha) * image + alpha * colour), np.uint8)

@@ -1,0 +1,118 @@
+"""From a network's logit to a probability: calibrations that stay with the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import toms748
+from scipy.special import expit, logit
+
+from laanet_core.errors import LaanetError
+
+if TYPE_CHECKING:
+    from laanet_core.model.laanet import LAANet
+
+FLATTEST, STEEPEST = 0.01, 100.0
+"""Bounds of a slope, temperatures of 100 and 0.01: never negative or zero, so that the order of scores stays the network's."""
+LARGEST_LOGIT = 1e4
+LARGEST_INTERCEPT = 2 * STEEPEST * LARGEST_LOGIT
+"""Beyond any intercept that logits up to LARGEST_LOGIT can ask for."""
+_DIGITS = 9
+
+_Floats = NDArray[np.float64]
+
+
+class Calibration(NamedTuple):
+    """The probability of a logit x is sigmoid(slope * x + intercept)."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+
+class Calibrations(NamedTuple):
+    """Both calibrations of a network, fitted on the same faces: `source` says which, n_real and n_fake how many.
+
+    temperature: one over the temperature of Guo et al. 2017 as its slope; platt: slope and intercept of Platt 1999.
+    """
+
+    temperature: Calibration
+    platt: Calibration
+    source: str
+    n_real: int
+    n_fake: int
+
+
+def calibration_of(model: LAANet, method: Literal["none", "temperature", "platt"], path: Path) -> Calibration:
+    """The calibration of a network for `evaluate.calibration`; raises LaanetError when its checkpoint, at `path`, has none."""
+    if method == "none":
+        return Calibration()
+    if model.calibrations is None:
+        raise LaanetError(
+            f"evaluate.calibration is '{method}', but {path} has no calibration; "
+            "fit one with 'laanet calibrate' or set evaluate.calibration to none."
+        )
+    return model.calibrations.temperature if method == "temperature" else model.calibrations.platt
+
+
+def fit_calibrations(logits: ArrayLike, labels: ArrayLike, source: str) -> Calibrations:
+    """Most likely calibrations of logits (n,) with labels (n,), 0 real and 1 fake; source: what these faces are.
+
+    The targets are Platt's, (n_fake + 1) / (n_fake + 2) and 1 / (n_real + 2), so that both are finite where a threshold parts the
+    classes. The slopes stay within FLATTEST and STEEPEST. Nine significant digits, so that the order of faces leaves no trace.
+    Raises LaanetError without reals or fakes, for logits that are all the same, and for one beyond LARGEST_LOGIT or not finite.
+    """
+    values, fake = np.asarray(logits, np.float64), np.asarray(labels) == 1
+    n_fake, n_real = int(fake.sum()), int((~fake).sum())
+    _check(values, n_real, n_fake)
+    targets = np.where(fake, (n_fake + 1) / (n_fake + 2), 1 / (n_real + 2))
+    middle = float(values.mean())
+    slope = _best_slope(values - middle, targets, _best_intercept)
+    intercept = _best_intercept(slope * (values - middle), targets) - slope * middle
+    temperature = Calibration(_rounded(_best_slope(values, targets, _no_intercept)))
+    return Calibrations(temperature, Calibration(_rounded(slope), round(_rounded(intercept), _DIGITS) + 0.0), source, n_real, n_fake)
+
+
+def _check(values: _Floats, n_real: int, n_fake: int) -> None:
+    if not n_real or not n_fake:
+        raise LaanetError(f"calibration: {n_real} real and {n_fake} fake faces; give some of both.")
+    broken = values[~(np.abs(values) <= LARGEST_LOGIT)]
+    if len(broken):
+        raise LaanetError(f"calibration: a logit is {broken[0]:g}; give finite logits up to {LARGEST_LOGIT:g}.")
+    if values.min() == values.max():
+        raise LaanetError(f"calibration: all logits are {values[0]:g}; give those of a network that tells faces apart.")
+
+
+def _best_slope(values: _Floats, targets: _Floats, intercept_of: Callable[[_Floats, _Floats], float]) -> float:
+    """The slope of least cross-entropy, each with its own intercept; the loss is convex in it, so that its derivative rises."""
+
+    def derivative(slope: float) -> float:
+        scaled = slope * values
+        return float(np.mean(values * (expit(scaled + intercept_of(scaled, targets)) - targets)))
+
+    if derivative(FLATTEST) >= 0:
+        return FLATTEST
+    return STEEPEST if derivative(STEEPEST) <= 0 else _root(derivative, FLATTEST, STEEPEST)
+
+
+def _best_intercept(scaled: _Floats, targets: _Floats) -> float:
+    """The intercept of least cross-entropy: the mean probability is then the mean target."""
+    wanted = float(targets.mean())
+    centre = float(logit(wanted))
+    return _root(lambda intercept: float(expit(scaled + intercept).mean()) - wanted, centre - scaled.max() - 1, centre - scaled.min() + 1)
+
+
+def _no_intercept(_scaled: _Floats, _targets: _Floats) -> float:
+    return 0.0
+
+
+def _root(rising: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function that rises from below zero to above it is zero, to the last digits."""
+    return float(toms748(rising, low, high, xtol=1e-15, rtol=4 * np.finfo(float).eps, maxiter=1000))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")

@@ -1,0 +1,1 @@
+"""The figures the paper publishes, and the tables that put the figures of experiments beside them."""

@@ -1,0 +1,33 @@
+"""The templates of pages that open without a network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+ROWS_SHOWN = 200
+"""Rows of a table that names videos or files, at most; the page says how many more there are."""
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page_template(name: str) -> Template:
+    """A page's template; every value is escaped, an unknown name is an error."""
+    loader = FileSystemLoader(_TEMPLATES)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["number"] = _number
+    environment.filters["percent"] = lambda value, digits=1, none="undefined": _number(value and 100 * value, digits, none)
+    return environment.get_template(name)
+
+
+def _number(value: float | None, digits: int = 3, none: str = "undefined") -> str:
+    return none if value is None else f"{value:.{digits}f}"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

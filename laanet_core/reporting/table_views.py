@@ -1,0 +1,68 @@
+"""How the tables of the paper are laid out on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from laanet_core.paper import published
+from laanet_core.paper.cells import columns_of
+from laanet_core.paper.published import PAPER, Published
+from laanet_core.paper.tables import PaperTable, Row
+from laanet_core.params import Params
+from laanet_core.reporting.results import DatasetResult
+
+OURS_IN_TABLE1 = (published.LAANET_SBI, published.LAANET_BI, published.SBI_BASELINE)
+LABELS = {1: "network", 3: "parts", 4: "row", 5: "λ₁, λ₂"}
+MARKS = {1: (), 3: (), 4: ("pyramid", "levels"), 5: ()}
+"""By the number of a table: what its rows are, and which of their marks the page shows beside that."""
+
+
+class Head(NamedTuple):
+    """A column of a table; paper: whether the paper has figures for it."""
+
+    name: str
+    paper: bool
+
+
+class TableView(NamedTuple):
+    """A table of experiments. label: what its rows are; rows: those with a column for ours; others: those that only the paper has."""
+
+    number: int
+    title: str
+    label: str
+    marks: tuple[str, ...]
+    heads: list[Head]
+    rows: list[Row]
+    others: list[Row]
+    has_ap: bool
+
+
+class ThisRun(NamedTuple):
+    """A row of Table 1 for this run. paper: None of a data set that is not the paper's; ours: None where it was not run."""
+
+    title: str
+    paper: Published | None
+    ours: DatasetResult | None
+
+
+def table_view(table: PaperTable) -> TableView:
+    """The layout of one of the paper's tables."""
+    paper = [any(row.cells[place].paper_auc is not None for row in table.rows) for place in range(len(table.rows[0].cells))]
+    heads = [Head(cell.name, known) for cell, known in zip(table.rows[0].cells, paper, strict=True)]
+    rows = [row for row in table.rows if table.number != 1 or row.label in OURS_IN_TABLE1]
+    others = [row for row in table.rows if row not in rows]
+    has_ap = any(cell.paper_ap is not None for row in table.rows for cell in row.cells)
+    rows = rows[::-1] if table.number == 1 else rows
+    return TableView(table.number, table.title, LABELS[table.number], MARKS[table.number], heads, rows, others, has_ap)
+
+
+def this_run(results: Sequence[DatasetResult], params: Params) -> list[ThisRun]:
+    """The paper's data sets, each with our result on it where there is one, then our other data sets."""
+    by_name: Mapping[str, DatasetResult] = {result.name: result for result in results}
+    papers = {item.adapter: item for item in PAPER}
+    rows = []
+    for column in columns_of(params, list(papers)):
+        paper = papers.get(column.adapter)
+        rows.append(ThisRun(paper.title if paper else column.dataset, paper, by_name[column.ours] if column.ours else None))
+    return rows

@@ -1,0 +1,30 @@
+"""What the measures of a data set amount to, in one sentence."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from laanet_core.reporting.results import DatasetResult
+
+CHANCE = 0.5
+
+
+class Verdict(NamedTuple):
+    """What the AUC of a data set amounts to: `kind` is good, bad or open."""
+
+    kind: str
+    text: str
+
+
+def verdict(result: DatasetResult) -> Verdict:
+    """One sentence on whether fakes are told from reals, by where the 95 % interval of the AUC lies."""
+    area, low, high = (result.metrics[key] for key in ("auc", "auc_low", "auc_high"))
+    if area is None:
+        return Verdict("open", f"No verdict: {result.note}.")
+    if low is None or high is None:
+        return Verdict("open", "No verdict: no interval was computed (evaluate.bootstrap is 0).")
+    if low > CHANCE:
+        return Verdict("good", "Fakes are told from real videos better than by chance.")
+    if high < CHANCE:
+        return Verdict("bad", "Worse than chance: real videos get the higher scores.")
+    return Verdict("open", "Not told from chance: the interval includes 0.5.")

@@ -1,0 +1,110 @@
+"""What git, dvc.lock and the machine say of a run, for the report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import yaml
+
+from laanet_core.params import Params
+from laanet_core.reporting.provenance import Artefact, Provenance
+
+GIT_TIMEOUT_S = 60
+
+
+class Lock(NamedTuple):
+    """What dvc.lock knows. digests: path -> MD5; written: what the pipeline writes; gap: a sentence where it could not be read."""
+
+    digests: dict[str, str]
+    written: frozenset[str]
+    gap: str | None
+
+
+class State(NamedTuple):
+    """What git knows: the revision, None where there is none; the files that differ from it; a sentence where git could not tell."""
+
+    revision: str | None
+    changed: tuple[str, ...]
+    gap: str | None
+
+
+def collect_provenance(params: Params, root: Path = Path()) -> Provenance:
+    """The state of the project in `root`; what is missing there (git, a commit, dvc.lock) is said in words, never raised."""
+    lock = read_lock(root / "dvc.lock")
+    state = read_git(root, lock.written | {"dvc.lock"})
+    inputs = [path for name in params.datasets for path in (f"data/index/{name}.csv", f"data/crops/{name}")]
+    artefacts = tuple(Artefact(path, lock.digests.get(path)) for path in [*inputs, params.evaluate.checkpoint])
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    gaps = tuple(gap for gap in (state.gap, lock.gap) if gap)
+    return Provenance(state.revision, state.changed, artefacts, describe_machine(), made, gaps)
+
+
+def read_lock(path: Path) -> Lock:
+    """Digests of all outputs and dependencies in a dvc.lock; where a path is both, that of the output."""
+    try:
+        stages = list(yaml.safe_load(path.read_text())["stages"].values())
+        deps, outs = ([item for stage in stages for item in stage.get(part, [])] for part in ("deps", "outs"))
+        digests = {item["path"]: item["md5"] for item in [*deps, *outs] if "md5" in item}
+        written = frozenset(item["path"] for item in outs)
+    except FileNotFoundError:
+        return Lock({}, frozenset(), f"There is no {path.name}: what was scored has no DVC hash.")
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        return Lock({}, frozenset(), f"{path.name} could not be read ({' '.join(str(error).split())}).")
+    return Lock(digests, written, None)
+
+
+def read_git(root: Path, written: frozenset[str]) -> State:
+    """The commit that `root` is at, and what differs from it, without what lies in `written` or below."""
+    try:
+        revision = _git(root, "rev-parse", "HEAD").strip()
+        listed = _git(root, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", ".").split("\0")
+    except FileNotFoundError:
+        return State(None, (), "git is not installed: the revision is unknown.")
+    except subprocess.TimeoutExpired:
+        return State(None, (), f"git did not answer within {GIT_TIMEOUT_S} s: the revision is unknown.")
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip().splitlines() or ["nothing"])[0]
+        return State(None, (), f"git knows no revision here; it says: {said}")
+    changed = (entry[3:] for entry in listed if entry)
+    return State(revision, tuple(sorted(path for path in changed if not _is_below(path, written))), None)
+
+
+def describe_machine() -> tuple[tuple[str, str], ...]:
+    """Processor, cores, GPUs and the versions that decide how numbers come out."""
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return (
+        ("processor", _processor()),
+        ("cores", str(len(os.sched_getaffinity(0)))),
+        ("GPU", ", ".join(gpus) or "none"),
+        ("system", f"{platform.system()} {platform.release()}"),
+        ("Python", platform.python_version()),
+        ("PyTorch", torch.__version__),
+    )
+
+
+def _git(root: Path, *words: str) -> str:
+    """Output of a git command that takes no lock; names that are no UTF-8 are written with escapes."""
+    command = ["git", "--no-optional-locks", *words]
+    options: dict[str, Any] = {"capture_output": True, "text": True, "errors": "backslashreplace", "timeout": GIT_TIMEOUT_S}
+    done: subprocess.CompletedProcess[str] = subprocess.run(command, cwd=root, check=True, **options)
+    return done.stdout
+
+
+def _is_below(path: str, written: frozenset[str]) -> bool:
+    """Whether a path is one of these or lies in one of them."""
+    parts: Sequence[str] = path.split("/")
+    return any("/".join(parts[:count]) in written for count in range(1, len(parts) + 1))
+
+
+def _processor() -> str:
+    """The processor's name, on Linux that of /proc/cpuinfo."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
