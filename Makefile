@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test lint figures bench-synthesis bench-train bench-media bench-scan estimate preset-demo preset-paper lock
+.PHONY: demo test lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate preset-demo preset-paper lock
 
 demo: .venv/installed  ## Build the embedded demo from raw video to reports/index.html
 	dvc repro
@@ -29,6 +29,9 @@ bench-synthesis: .venv/installed  ## Milliseconds a pseudo-fake with its targets
 
 bench-train: .venv/installed  ## Images/s and peak memory of a training step, beside plain ones
 	python -m benchmarks.train
+
+bench-eval: .venv/installed  ## Frames/s of the network as it scores, beside other ways and the machine's limit, and of a whole evaluation
+	python -m benchmarks.evaluate
 
 bench-media: .venv/installed  ## Seconds a video and videos/minute from video to Mask-SSIM, beside a plain way
 	python -m benchmarks.media

@@ -25,13 +25,13 @@ from torch import Tensor
 
 from benchmarks.machine import describe_machine
 from benchmarks.plain_synthesis import plain_pair
+from laanet_core.memory import keep_freed_memory
 from laanet_core.params import AugmentParams, SynthesisParams
 from laanet_core.synthesis import augment
 from laanet_core.synthesis.bi import make_cross_blends
 from laanet_core.synthesis.draws import Draws
 from laanet_core.synthesis.kernels import kernels_for
 from laanet_core.synthesis.sbi import make_self_blends
-from laanet_core.training.memory import keep_freed_memory
 from laanet_core.training.pairs import pair_targets
 from tests.drawn_face import face_landmarks
 

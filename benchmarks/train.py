@@ -25,12 +25,12 @@ from typing import Any
 import torch
 
 from benchmarks.machine import describe_machine
+from laanet_core.memory import keep_freed_memory
 from laanet_core.model.laanet import STRIDE
 from laanet_core.params import Params, load_params
 from laanet_core.training.batch_norm import batch_norms, fixed_batch_statistics
 from laanet_core.training.learner import Learner, set_train_mode
 from laanet_core.training.losses import Truth, total_loss
-from laanet_core.training.memory import keep_freed_memory
 from laanet_core.training.optim import make_optimizer
 from laanet_core.training.pairs import Batch
 from laanet_core.training.processes import open_fabric

@@ -148,7 +148,7 @@ def test_columns_say_what_they_show_and_each_networks_probability(given: Path) -
     assert explanation.gradcam is not None
     peak = float(explanation.heatmap.max())
     assert [(column.heading, column.captions) for column in columns] == [
-        (("face", "p: probability of fake"), [str(given / "one.png")]),
+        (("face", "p: sigmoid of the logit"), [str(given / "one.png")]),
         (("full", f"heat map, 0 to {peak:.2f}"), [p["full"]]),
         (("full", "Grad-CAM, relative"), [p["full"]]),
         (("headless", "Grad-CAM, relative"), [p["headless"]]),

@@ -34,7 +34,7 @@ def page(tmp_path: Path, params: Params) -> Path:
 
 def robust(corruption: str, severity: int, auc: float | None) -> RobustnessRow:
     low, high = (None, None) if auc is None else (auc - 0.1, auc + 0.1)
-    return RobustnessRow("demo", corruption, severity, 8, 16, auc, low, high, auc)
+    return RobustnessRow("demo", corruption, severity, 8, 16, auc, low, high, auc, 0.96)
 
 
 def test_page_is_self_contained_and_every_picture_has_words(page: Path) -> None:
@@ -139,6 +139,7 @@ def test_robustness_shows_each_severity_and_says_what_was_not_run(tmp_path: Path
     write_inputs(tmp_path, {"demo": demo_rows()}, params, rows)
     path = report(tmp_path, params)
     text = path.read_text()
+    assert "8 real and 16 fake videos (96.0 % of all)" in text
     table = text[text.index('id="table-2"') :].partition("</table>")[0]
     noise, blur, block = (table[table.index(f'<th scope="row">{name}') :].partition("</tr>")[0] for name in ("noise", "blur", "block"))
     assert noise.count("not run") == 3

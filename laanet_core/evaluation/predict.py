@@ -13,14 +13,16 @@ import torch
 from numpy.typing import NDArray
 
 from laanet_core.media.shards import Shard, crop_members, read_rgb
+from laanet_core.memory import keep_freed_memory
 from laanet_core.model import LAANet
 from laanet_core.parallel import one_thread, worker_count
-from laanet_core.training.memory import keep_freed_memory
 from laanet_core.work.folder import WorkDir
 from laanet_core.work.items import run_items
 
 Image = NDArray[np.uint8]
 
+CROPS_A_PASS = 2
+"""Of a CPU: the maps of more leave its cache, and for one alone the weights would be laid out anew as often as they are used."""
 
 Change = Callable[[Image, int, int], Image]
 """Alters a crop (H, W, 3) before it is scored, given the numbers of its frame and its face."""
@@ -98,10 +100,10 @@ def _changed(image: Image, frame: int, face: int, change: Change | None) -> Imag
 def _logits(model: LAANet, images: list[Image]) -> list[float]:
     """Logits as the shortest decimals that give the same single-precision numbers.
 
-    On a CPU crop by crop: no slower than in batches, in a fraction of the memory, and the same whatever the batch.
+    A CPU takes the crops of a batch in pairs, which is sooner than all at once, in a fraction of the memory.
     """
-    on_cpu = next(model.parameters()).device.type == "cpu"
-    passes = [[image] for image in images] if on_cpu else [images]
+    size = CROPS_A_PASS if next(model.parameters()).device.type == "cpu" else len(images)
+    passes = (images[start : start + size] for start in range(0, len(images), size))
     return [float(str(logit)) for each in passes for logit in forward(model, each)[0]]
 
 

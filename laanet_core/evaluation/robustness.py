@@ -73,7 +73,7 @@ class RobustnessRow(NamedTuple):
     auc_low: float | None
     auc_high: float | None
     ap: float | None
-    coverage: float | None = None
+    coverage: float | None
 
 
 def measure_robustness(params: Params, files: RobustnessFiles, out_csv: Path, work: WorkDir) -> str:
@@ -90,7 +90,7 @@ def measure_robustness(params: Params, files: RobustnessFiles, out_csv: Path, wo
     scores = _score_videos(digests, params, files, work)
     labels = [row.label for row in rows if row.video_id in digests]
     coverage = len(labels) / len(rows) if rows else None
-    lines = (_row(condition, labels, values, params)._replace(coverage=coverage) for condition, values in scores.items())
+    lines = (_row(condition, labels, values, coverage, params) for condition, values in scores.items())
     write_table(out_csv, RobustnessRow._fields, (line._asdict() for line in lines))
     clean = dict(zip(digests, scores[CLEAN], strict=True))
     table = [{"status": videos[row.video_id]["status"], "label": row.label, "score": clean.get(row.video_id)} for row in rows]
@@ -143,10 +143,10 @@ def _corrupted(kind: Corruption, severity: int, seed: int, video_id: str, image:
     return corrupt(image, kind, severity, numpy_generator(seed, "corruption", kind, severity, video_id, frame, face))
 
 
-def _row(condition: Condition, labels: Sequence[int], scores: Sequence[float], params: Params) -> RobustnessRow:
+def _row(condition: Condition, labels: Sequence[int], scores: Sequence[float], coverage: float | None, params: Params) -> RobustnessRow:
     """The measures under a condition; the generator's key is the same for all, and so are the draws of the intervals."""
     threshold, resamples = params.evaluate.threshold, params.evaluate.bootstrap
     values = measure(labels, scores, threshold)
     low, high = intervals(labels, scores, threshold, resamples, numpy_generator(params.seed, "bootstrap", "robustness"))["auc"]
     name, counts = condition.corruption or NO_CORRUPTION, (labels.count(0), labels.count(1))
-    return RobustnessRow(params.robustness.dataset, name, condition.severity, *counts, values.auc, low, high, values.ap)
+    return RobustnessRow(params.robustness.dataset, name, condition.severity, *counts, values.auc, low, high, values.ap, coverage)

@@ -59,7 +59,7 @@ def sheet_columns(pictures: Sequence[Path], checkpoints: Sequence[Path]) -> list
     with one_thread():
         explained = [_explanations(checkpoint, pictures) for checkpoint in checkpoints]
     scale = max((float(each.heatmap.max()) for faces in explained for each in faces if each.heatmap is not None), default=0.0)
-    columns = [Column(("face", "p: probability of fake"), tiles, [str(path) for path in pictures])]
+    columns = [Column(("face", "p: sigmoid of the logit"), tiles, [str(path) for path in pictures])]
     for name, faces in zip(_names(checkpoints), explained, strict=True):
         columns += _columns(name, faces, tiles, scale)
     return columns

@@ -49,6 +49,6 @@ def _ours(params: Params) -> str:
 
 
 def _typed(row: Mapping[str, str]) -> RobustnessRow:
-    auc, low, high, ap = (float(row[name]) if row[name] else None for name in ("auc", "auc_low", "auc_high", "ap"))
+    auc, low, high, ap, coverage = (float(row[name]) if row[name] else None for name in ("auc", "auc_low", "auc_high", "ap", "coverage"))
     severity, n_real, n_fake = (int(row[name]) for name in ("severity", "n_real", "n_fake"))
-    return RobustnessRow(row["dataset"], row["corruption"], severity, n_real, n_fake, auc, low, high, ap)
+    return RobustnessRow(row["dataset"], row["corruption"], severity, n_real, n_fake, auc, low, high, ap, coverage)

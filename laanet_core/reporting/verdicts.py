@@ -24,7 +24,7 @@ def verdict(result: DatasetResult) -> Verdict:
     if low is None or high is None:
         return Verdict("open", "No verdict: no interval was computed (evaluate.bootstrap is 0).")
     if low > CHANCE:
-        return Verdict("good", "Fakes are told from real videos better than by chance.")
+        return Verdict("good", f"Better than chance: of a fake and a real video, the fake scores higher {100 * area:.0f} times in 100.")
     if high < CHANCE:
         return Verdict("bad", "Worse than chance: real videos get the higher scores.")
     return Verdict("open", "Not told from chance: the interval includes 0.5.")

@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import Sampler
 
 from laanet_core.errors import LaanetError
+from laanet_core.memory import keep_freed_memory
 from laanet_core.model import LAANet, build_model, save_model
 from laanet_core.model.calibration import Calibrations
 from laanet_core.parallel import worker_count
@@ -28,7 +29,6 @@ from laanet_core.training.failure import keep_batch
 from laanet_core.training.learner import Learner, NotFinite
 from laanet_core.training.log import LogRow, better, write_log, write_metrics
 from laanet_core.training.losses import Losses
-from laanet_core.training.memory import keep_freed_memory
 from laanet_core.training.optim import learning_rate
 from laanet_core.training.pairs import Batch, PairBatches
 from laanet_core.training.partners import partners_of

@@ -1,4 +1,4 @@
-"""Memory of a training on a CPU."""
+"""Memory of a process that needs the same gigabytes again and again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _NEVER, _STEP_BYTES = -1, 1 << 28
 def keep_freed_memory() -> None:
     """Let this process keep the memory that it frees, where the C library is glibc; changes no result.
 
-    Each step needs the same gigabytes again. By default every tensor over 32 MiB is mapped anew, and the kernel clears its pages
-    each time: a fifth of a step of EfficientNet-B4 on two cores.
+    Each step of a training needs the same gigabytes again, as each pass of an evaluation does. By default every tensor over 32 MiB is
+    mapped anew, and the kernel clears its pages each time: a fifth of a training step of EfficientNet-B4 on two cores.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
