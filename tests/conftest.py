@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from laanet_core.assets import fetch_assets
+from laanet_core.evaluation import predict
+from laanet_core.training import trainer
 from laanet_core.work.folder import work_root
 from tests.project import SMALL, Project
 from tests.training_set import params_of, run_training, write_training_set
@@ -17,6 +20,15 @@ ROOT = Path(__file__).parents[1]
 
 # The tests ask for the same bits each time, which a CPU gives; those of tests/test_gpu.py bring a GPU back in processes of their own.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def memory_is_given_back() -> Iterator[None]:
+    """Networks of one test must not keep the memory of the process that all tests share, of which others measure how much there is."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (predict, trainer):
+            patch.setattr(module, "keep_freed_memory", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")

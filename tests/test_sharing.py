@@ -13,7 +13,7 @@ from laanet_core.datasets.index import read_index
 from laanet_core.model import load_model
 from tests.project import Project, stages_run
 
-TRAINING = ["index@gated", "train", "evaluate@gated", "report"]
+TRAINING = ["evaluate@gated", "index@gated", "report", "robustness", "train"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def lab(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     for name in ("index", "frames", "crops", "landmarks", "quality", "evaluation"):
         shutil.rmtree(project.root / "data" / name)
     shutil.rmtree(project.root / "reports/demo")
-    project.set({"datasets": {"gated": {"root": str(videos)}}, "train.dataset": "gated", "train.epochs": 1})
+    project.set({"datasets": {"gated": {"root": str(videos)}}, "train.dataset": "gated", "robustness.dataset": "gated", "train.epochs": 1})
     project.dvc("repro")
     project.dvc("remote", "add", "--default", "lab", str(folder / "remote"))
     project.commit()
@@ -90,7 +90,7 @@ def test_a_clone_that_pulls_has_the_same_bytes_and_nothing_to_do(lab: Project, t
 def test_a_bare_clone_trains_and_scores_with_one_command_and_rebuilds_nothing(lab: Project, tmp_path: Path) -> None:
     other = clone(lab, tmp_path / "clone")
     output = other.dvc("exp", "run", "--pull", "--allow-missing", "-S", "lambda2=10")
-    assert stages_run(output) == TRAINING
+    assert sorted(stages_run(output)) == TRAINING
     assert other.metrics("training/metrics.json") != lab.metrics("training/metrics.json")
     assert other.metrics("gated/metrics.json")["n_scored"] == lab.metrics("gated/metrics.json")["n_scored"] > 0
     fetched = set(files(other.root / "data"))
@@ -151,7 +151,9 @@ def test_git_gets_nothing_of_a_data_set_but_measures_and_the_names_of_scored_vid
     tracked = lab.run("git", "ls-files").splitlines()
     assert not lab.run("git", "status", "--porcelain", "--untracked-files=all")
     assert [name for name in tracked if name.startswith("data/")] == ["data/README.md"]
-    reports = {f"reports/gated/{name}" for name in ("mask_ssim_bins.csv", "metrics.json", "roc.csv", "scores.csv")}
+    reports = {"reports/experiments.csv", "reports/robustness.csv", *(f"reports/tables/table{number}.csv" for number in range(1, 6))}
+    measured = ("mask_ssim_bins.csv", "measures.csv", "metrics.json", "roc.csv", "scores.csv", "scoring.json")
+    reports |= {f"reports/gated/{name}" for name in measured}
     assert {name for name in tracked if name.startswith("reports/") and not name.startswith("reports/training/")} == reports
     ids = [row.video_id for row in read_index(lab.root / "data/index/gated.csv")]
     written = [name for name in tracked if not name.startswith("tests/")]
