@@ -80,7 +80,7 @@ def measure(device: str, folder: Path, rounds: int) -> dict[str, Any]:
     keep_freed_memory()
     _tell(f"{device}: the ways")
     model = load_network(folder / "model.safetensors", SIZE)
-    gflop = {"network": _gflop(model), "logit": _gflop(for_scoring(model, SIZE))}
+    gflop = {"network": _gflop(model), "logit": _gflop(load_network(folder / "logit.safetensors", SIZE))}
     rates = interleaved(device, {**ways(device, folder), "product": _product(device)}, rounds)
     products = rates.pop("product")
     limits = [rate / gflop["logit"] for rate in products]

@@ -8,15 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from laanet_core.evaluation.bins import BIN_COLUMNS, BinResult, bin_label, bin_labels, quantile_edges, score_bins, spread
+from laanet_core.evaluation.bins import BIN_COLUMNS, bin_label, bin_labels, quantile_edges, score_bins, spread
 
 
 def counts(values: list[float], edges: list[float]) -> list[int]:
     return [sum(bin_label(value, edges) == name for value in values) for name in bin_labels(edges)]
-
-
-def result(area: float | None) -> BinResult:
-    return BinResult("0.00-1.00", 0, 1, 1, 1, area, area, None, None, None, None)
 
 
 def test_bins_are_half_open_but_the_last_holds_its_upper_edge() -> None:
@@ -38,12 +34,19 @@ def test_each_bin_sets_its_own_fakes_against_all_reals() -> None:
     assert (middle.n_real, middle.n_fake) == (2, 2)
     assert middle.auc == pytest.approx(3 / 4)
     assert middle.ap == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
-    assert high == ("0.90-1.00", 0.9, 1, 2, 0, None, None, None, None, None, None)
+    assert high == ("0.90-1.00", 0.9, 1, 2, 0, None, None, None, None, None, None, 1.0)
 
 
 def test_bins_without_reals_are_there_and_empty() -> None:
     (only,) = score_bins([], [0.9], ["0.00-1.00"], [0, 1], 50, seed=1)
-    assert only == ("0.00-1.00", 0, 1, 0, 1, None, None, None, None, None, None)
+    assert only == ("0.00-1.00", 0, 1, 0, 1, None, None, None, None, None, None, 1.0)
+
+
+def test_videos_without_a_score_lower_the_coverage_of_their_bin_and_count_nowhere_else() -> None:
+    low, high = score_bins([0.2, None, 0.6], [0.1, None, 0.9], ["0.00-0.50", "0.00-0.50", "0.50-1.00"], [0, 0.5, 1], 50, seed=1)
+    assert (low.n_real, low.n_fake, low.coverage) == (2, 1, 3 / 5)
+    assert (high.n_real, high.n_fake, high.coverage) == (2, 1, 3 / 4)
+    assert score_bins([], [], [], [0, 1], 50, seed=1)[0].coverage is None
 
 
 def test_measures_of_a_bin_are_those_of_scikit_learn_within_intervals_of_their_own_key() -> None:
@@ -66,8 +69,8 @@ def test_measures_of_a_bin_are_those_of_scikit_learn_within_intervals_of_their_o
     assert score_bins(list(reals), list(fakes[25:]), names[25:], [0, 0.8, 1], 200, seed=1)[1] == found[1]
 
 
-def test_columns_of_the_intervals_stand_last() -> None:
-    assert BIN_COLUMNS == ["bin", "low", "high", "n_real", "n_fake", "auc", "ap", "auc_low", "auc_high", "ap_low", "ap_high"]
+def test_columns_beyond_the_promised_ones_stand_last() -> None:
+    assert BIN_COLUMNS == ["bin", "low", "high", "n_real", "n_fake", "auc", "ap", "auc_low", "auc_high", "ap_low", "ap_high", "coverage"]
 
 
 def test_quantile_bins_hold_equally_many_values() -> None:
@@ -118,11 +121,11 @@ def test_outer_edges_never_cut_off_the_last_bit(value: float) -> None:
 
 
 def test_spread_is_over_the_bins_that_have_an_auc() -> None:
-    found = spread([result(0.6), result(None), result(0.9), result(0.9)])
+    found = spread([0.6, None, 0.9, 0.9])
     assert (found.n_bins, found.lowest, found.highest) == (3, 0.6, 0.9)
     assert found.deviation == pytest.approx(math.sqrt((0.2**2 + 2 * 0.1**2) / 3))
 
 
 def test_spread_of_one_bin_is_zero_and_of_none_nothing() -> None:
-    assert spread([result(0.7)]) == (1, 0.7, 0.7, 0.0)
-    assert spread([result(None)]) == spread([]) == (0, None, None, None)
+    assert spread([0.7]) == (1, 0.7, 0.7, 0.0)
+    assert spread([None]) == spread([]) == (0, None, None, None)

@@ -18,7 +18,9 @@ from tests.drawn_face import face_image
 SIZE = 64
 VARIANTS = {
     "E-FPN and all heads": {},
+    "E-FPN, SAME padding": {"backbone": "tf_efficientnet_b0"},
     "E-FPN, fixed padding": {"backbone": "tf_efficientnet_b0", "padded_for": SIZE},
+    "E-FPN, padding for another size": {"backbone": "tf_efficientnet_b0", "padded_for": 2 * SIZE - 2},
     "E-FPN of one head": {"heads": ["heatmap"], "levels": [6, 5]},
     "FPN": {"pyramid": "fpn"},
     "no pyramid": {"pyramid": "none"},

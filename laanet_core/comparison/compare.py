@@ -13,7 +13,7 @@ import numpy as np
 from laanet_core.comparison.matching import CLASSES, Matched, match
 from laanet_core.comparison.score_files import ScoreFile
 from laanet_core.errors import LaanetError
-from laanet_core.evaluation.bins import BinResult, Spread, bin_label, bin_labels, quantile_edges, spread
+from laanet_core.evaluation.bins import Spread, bin_label, bin_labels, quantile_edges, spread
 from laanet_core.evaluation.metrics import Interval, Measures, measure, paired_intervals
 from laanet_core.randomness import numpy_generator
 
@@ -80,7 +80,6 @@ class Comparison:
     matched: Matched
     settings: Settings
     whole: Group
-    ranges: list[Bin]
     bins: list[Group]
     methods: list[Group]
     notes: list[str]
@@ -97,7 +96,7 @@ class Comparison:
 
     def spread(self, detector: int) -> Spread:
         """How far a detector's AUC lies apart over the bins (Fig. 1b)."""
-        return spread(_bin_result(item, group, group.estimates[detector]) for item, group in zip(self.ranges, self.bins, strict=True))
+        return spread(group.estimates[detector]["auc"].value for group in self.bins)
 
 
 def compare(files: Mapping[str, ScoreFile], settings: Settings) -> Comparison:
@@ -109,7 +108,7 @@ def compare(files: Mapping[str, ScoreFile], settings: Settings) -> Comparison:
     by_method, too_many = _by_method({place: matched.videos[place].method for place in fakes})
     left_out = [*_left_out(len(fakes), in_bin, "Mask-SSIM bin"), *_left_out(len(fakes), by_method, "method")]
     return Comparison(
-        matched, settings, _group(matched, settings, "all", "all", fakes), ranges,
+        matched, settings, _group(matched, settings, "all", "all", fakes),
         [_group(matched, settings, "bin", name, places) for name, places in in_bin.items()],
         [_group(matched, settings, "method", name, places) for name, places in by_method.items()],
         [*_notes(matched), *too_many, *left_out, *matched.notes],
@@ -224,9 +223,3 @@ def _left_out(fakes: int, groups: Mapping[str, Sequence[int]], what: str) -> lis
     """A note of the fakes that are in no group, where there are groups."""
     left = fakes - sum(map(len, groups.values()))
     return [f"{left} of {fakes} compared fakes {'is' if left == 1 else 'are'} in no {what}"] if groups and left else []
-
-
-def _bin_result(item: Bin, group: Group, estimates: Mapping[str, Estimate]) -> BinResult:
-    area, precision = estimates["auc"], estimates["ap"]
-    counts = (group.n_real, group.n_fake)
-    return BinResult(*item, *counts, area.value, precision.value, area.low, area.high, precision.low, precision.high)

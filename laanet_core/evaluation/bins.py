@@ -14,7 +14,10 @@ from laanet_core.randomness import numpy_generator
 
 
 class BinResult(NamedTuple):
-    """One row of mask_ssim_bins.csv: the bin's scored fakes against all scored real videos; None where not defined."""
+    """One row of mask_ssim_bins.csv: the bin's scored fakes against all scored real videos; None where not defined.
+
+    coverage: share of the bin's fakes and all reals that have a score.
+    """
 
     bin: str
     low: float
@@ -27,6 +30,7 @@ class BinResult(NamedTuple):
     auc_high: float | None
     ap_low: float | None
     ap_high: float | None
+    coverage: float | None
 
 
 class Spread(NamedTuple):
@@ -38,6 +42,8 @@ class Spread(NamedTuple):
     deviation: float | None
 
 
+Score = float | None
+"""Of a video; None where it has none."""
 BIN_COLUMNS = list(BinResult._fields)
 STEP = Decimal("0.001")
 """Of the edges of quantile bins."""
@@ -74,30 +80,36 @@ def quantile_edges(values: Sequence[float], count: int) -> list[float]:
 
 
 def score_bins(
-    reals: Sequence[float], fakes: Sequence[float], fake_bins: Sequence[str], edges: Sequence[float], resamples: int, seed: int
+    reals: Sequence[Score], fakes: Sequence[Score], fake_bins: Sequence[str], edges: Sequence[float], resamples: int, seed: int
 ) -> list[BinResult]:
     """One result a bin, empty bins included.
 
-    reals: video scores of the real videos; fakes, fake_bins: score and bin label of each fake; resamples: of the bootstrap,
-    which is keyed by (seed, bin).
+    reals: score of each real video; fakes, fake_bins: score and bin label of each fake; resamples: of the bootstrap, which is
+    keyed by (seed, bin).
     """
     results = []
     for label, (low, high) in zip(bin_labels(edges), pairwise(edges), strict=True):
         inside = [score for score, name in zip(fakes, fake_bins, strict=True) if name == label]
-        labels, scores = [0] * len(reals) + [1] * len(inside), [*reals, *inside]
+        scored_reals, scored_fakes = _scored(reals), _scored(inside)
+        labels, scores = [0] * len(scored_reals) + [1] * len(scored_fakes), [*scored_reals, *scored_fakes]
         points = measure(labels, scores, ANY_THRESHOLD)
         ends = intervals(labels, scores, ANY_THRESHOLD, resamples, numpy_generator(seed, "bootstrap", "bin", label))
         measures = (points.auc, points.ap, *ends["auc"], *ends["ap"])
-        results.append(BinResult(label, low, high, len(reals), len(inside), *measures))
+        coverage = len(scores) / (len(reals) + len(inside)) if reals or inside else None
+        results.append(BinResult(label, low, high, len(scored_reals), len(scored_fakes), *measures, coverage))
     return results
 
 
-def spread(results: Iterable[BinResult]) -> Spread:
-    """How far the AUC of the bins lies apart; None where no bin has one."""
-    areas = [result.auc for result in results if result.auc is not None]
-    if not areas:
+def spread(areas: Iterable[float | None]) -> Spread:
+    """How far the AUC of the bins lies apart; areas: one a bin, None where it has none."""
+    known = [area for area in areas if area is not None]
+    if not known:
         return Spread(0, None, None, None)
-    return Spread(len(areas), min(areas), max(areas), float(np.std(areas)))
+    return Spread(len(known), min(known), max(known), float(np.std(known)))
+
+
+def _scored(scores: Sequence[Score]) -> list[float]:
+    return [score for score in scores if score is not None]
 
 
 def _around(value: float) -> list[float]:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from timm.layers import BatchNormAct2d, Conv2dSame
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -14,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from laanet_core.model import LAANet
-from laanet_core.model.padding import FixedPadConv2d
+from laanet_core.model.padding import FixedPadConv2d, fix_padding
 
 # exactly these: a convolution that standardises its weights, say, is one of the first's descendants, and must stay as it is
 _CONVOLUTIONS = {nn.Conv2d, nn.ConvTranspose2d, Conv2dSame, FixedPadConv2d}
@@ -24,8 +25,9 @@ _NORMS = {nn.BatchNorm2d, BatchNormAct2d}
 def for_scoring(model: LAANet, size: int) -> LAANet:
     """A copy of a network in evaluation mode that gives the same logits but for rounding, and neither heat maps nor embeddings.
 
-    It has no auxiliary head, its batch norms are part of the convolutions before them, and its maps lie channels last in memory.
-    size: pixels of a side of the crops. The network itself stays as it is.
+    It has no auxiliary head, its batch norms are part of the convolutions before them, its SAME padding makes no copies, and its
+    maps lie channels last in memory. size: pixels of a side of the crops, the only ones that it is for. The network itself stays as
+    it is.
     """
     scorer = copy.deepcopy(model)
     scorer.heatmap = scorer.embedding = None
@@ -33,7 +35,27 @@ def for_scoring(model: LAANet, size: int) -> LAANet:
     for norm, convolution in _foldable(scorer, size).items():
         scorer.set_submodule(names[convolution], _folded(convolution, norm))
         scorer.set_submodule(names[norm], nn.Sequential(norm.drop, norm.act) if isinstance(norm, BatchNormAct2d) else nn.Identity())
+    if any(isinstance(module, Conv2dSame) for module in scorer.modules()):
+        fix_padding(scorer.backbone.network, size)
+    for name, module in list(scorer.named_modules()):
+        if isinstance(module, FixedPadConv2d) and module.dilation == (1, 1):
+            scorer.set_submodule(name, _evenly_padded(module))
     return scorer.to(memory_format=torch.channels_last)
+
+
+def _evenly_padded(convolution: FixedPadConv2d) -> nn.Conv2d:
+    """The same convolution with as much padding before as after, which torch does without a padded copy of its input.
+
+    What it reads too much before, the first taps of a larger kernel leave out: they are zero.
+    """
+    left, right, top, bottom = convolution.margins
+    weight = F.pad(convolution.weight, (right - left, 0, bottom - top, 0))
+    even = nn.Conv2d(
+        convolution.in_channels, convolution.out_channels, weight.shape[2:],  # type: ignore[arg-type]
+        convolution.stride, (bottom, right), groups=convolution.groups, device="meta",  # type: ignore[arg-type]
+    )  # fmt: skip
+    even.weight, even.bias = nn.Parameter(weight), convolution.bias
+    return even
 
 
 def _folded(convolution: nn.Module, norm: nn.Module) -> nn.Module:

@@ -73,16 +73,16 @@ def write_results(table: Sequence[Row], frames: Frames, scoring: Mapping[str, An
     by_frame = ({"video_id": name, **item._asdict()} for name, items in frames.items() for item in items)
     write_table(out / "frame_scores.csv", FRAME_COLUMNS, by_frame)
     write_table(out / "measures.csv", MeasureRow._fields, (row._asdict() for row in measured))
-    write_table(out / "mask_ssim_bins.csv", BIN_COLUMNS, (result._asdict() for result in _bins(scored, read_edges(bins), params)))
+    write_table(out / "mask_ssim_bins.csv", BIN_COLUMNS, (result._asdict() for result in _bins(table, read_edges(bins), params)))
     points = roc_points([row["label"] for row in scored], [row["score"] for row in scored])
     write_table(out / "roc.csv", RocPoint._fields, (point._asdict() for point in points))
     _write_json(out / "scoring.json", scoring)
     _write_json(out / "metrics.json", headline(table, measured))
 
 
-def _bins(scored: Sequence[Row], edges: Sequence[float], params: Params) -> list[BinResult]:
-    fakes = [row for row in scored if row["label"] == 1]
-    reals = [row["score"] for row in scored if row["label"] == 0]
+def _bins(table: Sequence[Row], edges: Sequence[float], params: Params) -> list[BinResult]:
+    fakes = [row for row in table if row["label"] == 1]
+    reals = [row["score"] for row in table if row["label"] == 0]
     scores, labels = [row["score"] for row in fakes], [row["bin"] for row in fakes]
     return score_bins(reals, scores, labels, edges, params.evaluate.bootstrap, params.seed)
 

@@ -56,7 +56,7 @@ def same_padded_inputs(network: nn.Module, height: int, width: int) -> dict[str,
 
     Found by a run without arithmetic or memory (the meta device). Raises LaanetError for a size that the network does not take.
     """
-    dry = copy.deepcopy(network).to("meta").eval()
+    dry = copy.deepcopy(network).to("meta", torch.float32).eval()
     shapes: dict[nn.Module, torch.Size] = {}
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:

@@ -15,7 +15,10 @@ def quality_pictures(result: DatasetResult) -> list[Picture]:
     pictures = []
     if any(item.auc is not None for item in result.bins):
         told = "; ".join(f"{item.bin}: {words(item.auc)} with {item.n_fake} fakes" for item in result.bins)
-        caption = "AUC by Mask-SSIM: each bin's fakes against all real videos; bars are 95\N{NO-BREAK SPACE}% intervals."
+        caption = (
+            "AUC by Mask-SSIM: each bin's fakes against all real videos; bars are 95\N{NO-BREAK SPACE}% intervals. "
+            f"{_coverage([item.coverage for item in result.bins if item.coverage is not None])}."
+        )
         pictures.append(figure_picture(quality_figures.bins_figure(result.bins), f"AUC by Mask-SSIM bin. {told}.", caption))
     if result.mask_ssim:
         average, count = words(result.metrics["mean_mask_ssim"]), len(result.mask_ssim)
@@ -50,6 +53,12 @@ def score_pictures(result: DatasetResult) -> list[Picture]:
         caption = f"Scores of {counts}: fakes upwards, reals downwards."
         pictures.append(figure_picture(svg, f"Histogram of the scores of {counts}.", caption))
     return pictures + (_reliability_picture(reals, fakes) if reals and fakes else [])
+
+
+def _coverage(shares: Sequence[float]) -> str:
+    """What share of the videos was scored, from the least covered bin to the best."""
+    ends = sorted({f"{100 * min(shares):.1f}", f"{100 * max(shares):.1f}"}, key=float)
+    return f"Scored: {' to '.join(ends)}\N{NO-BREAK SPACE}% of the videos of a bin"
 
 
 def _reliability_picture(reals: Sequence[float], fakes: Sequence[float]) -> list[Picture]:

@@ -111,7 +111,7 @@ def _datasets(results: Sequence[DatasetResult]) -> Context:
     return {
         "names": MEASURE_NAMES,
         "quality": {result.name: quality_pictures(result) for result in results},
-        "spreads": {result.name: spread(result.bins) for result in results},
+        "spreads": {result.name: spread(item.auc for item in result.bins) for result in results},
         "charts": {result.name: score_pictures(result) for result in results},
         "faces": {result.name: faces_of(result) for result in results},
     }

@@ -159,7 +159,7 @@ def _measure(row: dict[str, str]) -> MeasureRow:
 
 def _bin(row: dict[str, str]) -> BinResult:
     counts = (int(row["n_real"]), int(row["n_fake"]))
-    measures = (_number(row[column]) for column in ("auc", "ap", "auc_low", "auc_high", "ap_low", "ap_high"))
+    measures = (_number(row[column]) for column in ("auc", "ap", "auc_low", "auc_high", "ap_low", "ap_high", "coverage"))
     return BinResult(row["bin"], float(row["low"]), float(row["high"]), *counts, *measures)
 
 
