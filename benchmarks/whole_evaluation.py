@@ -86,7 +86,7 @@ def evaluate(folder: Path) -> dict[str, Any]:
     params, weights = paper_params(), folder / "model.safetensors"
     scorer = for_scoring(load_network(weights, SIZE), SIZE)
     shards = {path.stem: path for path in sorted((folder / "crops").iterdir())}
-    tasks = {name: ScoreTask(scorer, path, params.evaluate.batch_size, params.evaluate.flip) for name, path in shards.items()}
+    tasks = {name: ScoreTask(scorer, path, None, params.evaluate.batch_size, params.evaluate.flip) for name, path in shards.items()}
     keys = score_keys({name: file_digest(path) for name, path in shards.items()}, weights, params.evaluate)
     with watched("score_shard") as videos, watched("forward") as passes:
         start = time.perf_counter()

@@ -9,6 +9,8 @@ import stat
 import time
 from pathlib import Path
 
+from laanet_core.writing import write_text
+
 SAVE_EVERY_S = 30.0
 
 
@@ -77,10 +79,7 @@ class DigestCache:
         """Write the file whole, where there is anything new."""
         if not self._unsaved:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(self._known, sort_keys=True))
-        os.replace(temporary, self.path)
+        write_text(self.path, json.dumps(self._known, sort_keys=True))
         self._unsaved, self._saved = False, time.monotonic()
 
 

@@ -49,8 +49,9 @@ def open_executor() -> Iterator[Executor]:
 
 
 def start_worker() -> None:
-    """Initialise a worker process: it ends with its parent, and OpenCV uses one thread in it."""
+    """Initialise a worker process: it ends with its parent, Ctrl-C is its parent's affair, and OpenCV uses one thread in it."""
     _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     import cv2
 
     cv2.setNumThreads(1)

@@ -350,14 +350,26 @@ class Params(Section):
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check a params file; raises LaanetError that names the file, the key, the value and what is allowed."""
+    return parse_params(read_params(path), path)
+
+
+def read_params(path: Path) -> dict[str, Any]:
+    """The content of a params file as it stands there; raises LaanetError when it is missing or no mapping in YAML."""
     try:
         loaded: Any = yaml.safe_load(path.read_text())
     except FileNotFoundError:
         raise LaanetError(f"{path}: not found; run from the project's root or put a preset there with 'make preset-demo'.") from None
     except yaml.YAMLError as error:
-        raise LaanetError(f"{path}: not valid YAML ({' '.join(str(error).split())}); mend the line it names.") from None
+        raise LaanetError(f"{path}: not valid YAML ({' '.join(str(error).split())}); correct the line it names.") from None
+    if not isinstance(loaded, dict):
+        raise LaanetError(f"{path}: holds no parameters; put a preset there with 'make preset-demo'.")
+    return loaded
+
+
+def parse_params(values: dict[str, Any], path: Path) -> Params:
+    """Check the content of a params file; raises LaanetError as `load_params` does."""
     try:
-        return Params.model_validate(loaded)
+        return Params.model_validate(values)
     except ValidationError as error:
         raise LaanetError(f"{path}: {describe(error)}") from None
 

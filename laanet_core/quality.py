@@ -21,10 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
+from laanet_core.account import Account, flatten, input_digest, write_account
 from laanet_core.datasets.index import IndexRow, read_index
 from laanet_core.evaluation.bins import bin_label
 from laanet_core.evaluation.edges import choose_edges, write_edges
 from laanet_core.media import crops as crops_module
+from laanet_core.media import shards
 from laanet_core.media.crops import CROP_COLUMNS, crop
 from laanet_core.media.landmarks import LandmarkStore
 from laanet_core.media.shards import Shard, read_rgb
@@ -35,6 +37,7 @@ from laanet_core.tables import read_table, write_table
 from laanet_core.work.folder import WorkDir, code_version, item_key
 from laanet_core.work.items import run_items
 from laanet_core.work.outputs import output_path
+from laanet_core.writing import write_json
 
 COLUMNS = ["video_id", "source_id", "method", "n_frames", "mask_ssim", "bin", "status", "reason"]
 FRAME_COLUMNS = ["video_id", "frame", "mask_ssim"]
@@ -83,14 +86,16 @@ def mask_ssim(fake: Image, real: Image, mask: Mask) -> float:
 class Pair(NamedTuple):
     """What a worker needs to compare one fake with its source.
 
-    fake_shard: frames of the fake; source_shard: crops of the source; frames: numbers to compare; boxes (n, 4): crop boxes of the
-    source in frame pixels; points (n, 68, 2): its landmarks in crop pixels; size: pixels of a crop's side.
+    fake_shard: frames of the fake; source_shard: crops of the source; digests: of their contents; frames: numbers to
+    compare; boxes (n, 4): crop boxes of the source in frame pixels; points (n, 68, 2): its landmarks in crop pixels; size: pixels of a
+    crop's side.
     """
 
     fake_id: str
     source_id: str
     fake_shard: str
     source_shard: str
+    digests: tuple[str, str]
     frames: list[int]
     boxes: NDArray[np.float64]
     points: NDArray[np.float32]
@@ -120,16 +125,17 @@ class QualityFiles:
 
 @dataclass(frozen=True)
 class QualityTables:
-    """The CSV files to write: one row a fake, one row a frame, one row a bin."""
+    """The files to write: CSV with one row a fake, one row a frame, one row a bin; JSON with the account of what made them."""
 
     videos: Path
     frames: Path
     bins: Path
+    account: Path
 
     @classmethod
     def of(cls, folder: Path, name: str) -> QualityTables:
         """Those of the data set `name` in a folder."""
-        return cls(folder / f"{name}.csv", folder / f"{name}_frames.csv", folder / f"{name}_bins.csv")
+        return cls(folder / f"{name}.csv", folder / f"{name}_frames.csv", folder / f"{name}_bins.csv", folder / f"{name}.json")
 
 
 def score_quality(files: QualityFiles, out: QualityTables, params: QualityParams, size: int, work: WorkDir, executor: Executor) -> str:
@@ -143,7 +149,7 @@ def score_quality(files: QualityFiles, out: QualityTables, params: QualityParams
         fakes = [row for row in inputs.index.values() if row.label == 1]
         prepared = {row.video_id: inputs.pair(row, params.forehead, size) for row in fakes}
     pairs = {name: pair for name, pair in prepared.items() if isinstance(pair, Pair)}
-    keys = {name: _pair_key(pair, inputs) for name, pair in pairs.items()}
+    keys = {name: _pair_key(pair) for name, pair in pairs.items()}
     items = run_items(work, keys, compare_pair, pairs, executor, "quality", give_up_pair)
     scores = {name: json.loads(path.read_text()) for name, path in items.items()}
     for name in [name for name, values in scores.items() if "reason" in values]:
@@ -154,13 +160,14 @@ def score_quality(files: QualityFiles, out: QualityTables, params: QualityParams
     write_table(out.videos, COLUMNS, table)
     write_table(out.frames, FRAME_COLUMNS, _frame_rows(scores))
     write_edges(out.bins, edges, list(means.values()))
+    write_account(out.account, _account(files, params, size))
     return summarise("quality", table)
 
 
 def compare_pair(pair: Pair, path: Path) -> None:
     """Write the Mask-SSIM of each frame of a pair as JSON {frame: value}; a frame whose head lies outside the crop is left out."""
     values = {}
-    with Shard(Path(pair.fake_shard)) as fakes, Shard(Path(pair.source_shard)) as sources:
+    with Shard(Path(pair.fake_shard), pair.digests[0]) as fakes, Shard(Path(pair.source_shard), pair.digests[1]) as sources:
         for frame, box, points in zip(pair.frames, pair.boxes, pair.points, strict=True):
             mask = head_mask(points, (pair.size, pair.size), pair.forehead)
             if not mask.any():
@@ -168,12 +175,12 @@ def compare_pair(pair: Pair, path: Path) -> None:
             fake = crop(read_rgb(fakes, f"{pair.fake_id}/{frame:06d}.png"), tuple(box), pair.size)
             real = read_rgb(sources, f"{pair.source_id}/{frame:06d}.png")
             values[frame] = round(mask_ssim(fake, real, mask), DECIMALS)
-    path.write_text(json.dumps(values))
+    write_json(path, values)
 
 
 def give_up_pair(pair: Pair, path: Path, reason: str) -> None:
     """Write why a pair cannot be compared."""
-    path.write_text(json.dumps({"reason": reason}))
+    write_json(path, {"reason": reason})
 
 
 class _Inputs:
@@ -203,7 +210,9 @@ class _Inputs:
         boxes = np.array([self.boxes[source][frame] for frame in shared])
         source_shard = output_path(self.files.crops, source, ".tar")
         stacked = np.stack([points[frame] for frame in shared])
-        return Pair(row.video_id, source, str(fake_shard.absolute()), str(source_shard.absolute()), shared, boxes, stacked, size, forehead)
+        paths = (str(fake_shard.absolute()), str(source_shard.absolute()))
+        digests = (self.frames[row.video_id]["digest"], self.crops[source]["digest"])
+        return Pair(row.video_id, source, *paths, digests, shared, boxes, stacked, size, forehead)
 
     def _failure(self, row: IndexRow) -> Failure | None:
         """The first of the earlier stages' outcomes that forbids a comparison."""
@@ -229,6 +238,13 @@ class _Inputs:
         return {int(frame): points for frame, face, points in stored if face == 0}
 
 
+def _account(files: QualityFiles, params: QualityParams, size: int) -> Account:
+    """What makes the tables."""
+    settings = flatten({"quality": params.model_dump(mode="json"), "crops": {"size": size}})
+    inputs = {"index": files.index, "frames": files.frames, "crops": files.crops, "landmarks": files.landmarks}
+    return Account(settings, {f"{role}/{path.name}": input_digest(path) for role, path in inputs.items()}, _code())
+
+
 def _by_video(path: Path, columns: list[str]) -> dict[str, dict[str, str]]:
     return {row["video_id"]: row for row in read_table(path, ["video_id", *columns])}
 
@@ -242,13 +258,14 @@ def _largest_face_boxes(path: Path) -> dict[str, dict[int, list[float]]]:
     return boxes
 
 
-def _pair_key(pair: Pair, inputs: _Inputs) -> str:
+def _pair_key(pair: Pair) -> str:
     """Everything that determines the item of a pair; the bins do not."""
     geometry = hashlib.sha256(pair.boxes.tobytes() + pair.points.tobytes()).hexdigest()
-    return item_key(
-        fake=inputs.frames[pair.fake_id]["digest"], source=inputs.crops[pair.source_id]["digest"], frames=pair.frames, geometry=geometry,
-        size=pair.size, forehead=pair.forehead, code=code_version(sys.modules[__name__], crops_module),
-    )  # fmt: skip
+    return item_key(shards=pair.digests, frames=pair.frames, geometry=geometry, size=pair.size, forehead=pair.forehead, code=_code())
+
+
+def _code() -> str:
+    return code_version(sys.modules[__name__], crops_module, shards)
 
 
 def _video_row(row: IndexRow, prepared: Pair | Failure, n_frames: int, value: float | None, edges: Sequence[float]) -> dict[str, Any]:

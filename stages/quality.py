@@ -9,13 +9,14 @@ from laanet_core.work.folder import WorkDir
 from stages.runner import run_stage
 
 
-def quality(params: Params, dataset: str) -> None:
-    """data/frames, data/crops and data/landmarks of <dataset> -> data/quality/<dataset>.csv, <dataset>_frames.csv, <dataset>_bins.csv."""
+def quality(params: Params, out: Path, dataset: str) -> None:
+    """data/frames, data/crops and data/landmarks of <dataset> -> data/quality/<dataset>.csv, <dataset>_frames.csv, <dataset>_bins.csv
+    and <dataset>.json."""
     data = Path("data")
     files = QualityFiles(
         data / "index" / f"{dataset}.csv", data / "frames" / dataset, data / "crops" / dataset, data / "landmarks" / f"{dataset}.h5"
     )
-    tables, work = QualityTables.of(data / "quality", dataset), WorkDir(f"quality/{dataset}")
+    tables, work = QualityTables.of(out / "data/quality", dataset), WorkDir(f"quality/{dataset}")
     with work.lock(), open_executor() as executor:
         print(score_quality(files, tables, params.quality, params.crops.size, work, executor))
 

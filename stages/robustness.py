@@ -8,13 +8,13 @@ from laanet_core.work.folder import WorkDir
 from stages.runner import run_stage
 
 
-def robustness(params: Params) -> None:
-    """evaluate.checkpoint and data/crops of robustness.dataset -> reports/robustness.csv."""
+def robustness(params: Params, out: Path) -> None:
+    """evaluate.checkpoint and data/crops of robustness.dataset -> reports/robustness.csv and .json."""
     data, name = Path("data"), params.robustness.dataset
     files = RobustnessFiles(data / "index" / f"{name}.csv", data / "crops" / name, Path(params.evaluate.checkpoint))
     work = WorkDir(f"robustness/{name}")
     with work.lock():
-        print(measure_robustness(params, files, Path("reports/robustness.csv"), work))
+        print(measure_robustness(params, files, out / "reports/robustness.csv", work))
 
 
 if __name__ == "__main__":

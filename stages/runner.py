@@ -2,34 +2,95 @@
 
 from __future__ import annotations
 
-import errno
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from laanet_core.errors import LaanetError
+import yaml
+
+from laanet_core.account import chosen, flatten
+from laanet_core.errors import GOES_ON, INTERRUPTED, InterruptedRunError, LaanetError, describe_os_error
 from laanet_core.parallel import end_with_pipeline
-from laanet_core.params import Params, load_params
+from laanet_core.params import parse_params, read_params
 from laanet_core.work.folder import work_root
+from laanet_core.work.snapshot import Snapshot
+from laanet_core.work.staging import Staging
+from stages.declared import Stage, read_stage
+from stages.dvc_lock import hold_dvc_lock
+from stages.made import check_inputs
 
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+PARAMS = Path("params.yaml")
 
 
-def run_stage(stage: Callable[..., None]) -> None:
-    """Call `stage(params, *command-line words)`; what the user can mend becomes one sentence and exit status 1."""
+def run_stage(stage: Callable[..., Callable[[], None] | None]) -> None:
+    """Call `stage(params, out, *command-line words)`, which makes its outputs under the folder `out`, then put them in their places.
+
+    What the stage returns is called after that.
+
+    Parameters and inputs are noted first and compared last: were they changed meanwhile, the stage fails and leaves its outputs' places as
+    they were. What the user can fix becomes one sentence and exit status 1, Ctrl-C one sentence and exit status 130.
+    """
     end_with_pipeline()
     try:
-        params: Params = load_params()
-        for name in sys.argv[1:]:
-            if name not in params.datasets:
-                raise LaanetError(f"params.yaml has no data set '{name}'; name one of {', '.join(params.datasets)}.")
-        stage(params, *sys.argv[1:])
+        _run(stage)
     except LaanetError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _end(f"error: {error}", 1)
+    except InterruptedRunError as error:
+        _end(str(error), INTERRUPTED)
+    except KeyboardInterrupt:
+        _end(f"interrupted; {GOES_ON}", INTERRUPTED)
     except OSError as error:
-        if error.errno not in DISK_FULL:
+        sentence = describe_os_error(error, f"{Path.cwd()} or {work_root()}")
+        if sentence is None:
             raise
-        where = f" for {error.filename}" if error.filename else f" in {Path.cwd()} or {work_root()}"
-        print(f"error: no space is left{where}; free some (see 'laanet clean'), then run again: what is finished is kept.", file=sys.stderr)
-        sys.exit(1)
+        _end(f"error: {sentence}", 1)
+
+
+def _end(sentence: str, status: int) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+    sys.exit(status)
+
+
+def _run(stage: Callable[..., Callable[[], None] | None]) -> None:
+    values = read_params(PARAMS)
+    params, words = parse_params(values, PARAMS), sys.argv[1:]
+    for word in words:
+        if word not in params.datasets:
+            raise LaanetError(f"params.yaml has no data set '{word}'; name one of {', '.join(params.datasets)}.")
+    if os.environ.get("RANK", "0") != "0":
+        stage(params, Path(), *words)  # one of several processes of a training, of which the first one writes
+        return
+    name = Path(sys.argv[0]).stem
+    declared = read_stage(name, words[0] if words else None, values)
+    inputs = Snapshot(map(Path, declared.deps))
+    check_inputs(declared, params)
+    with Staging(Path(), "@".join([name, *words])) as staging:
+        finish = stage(params, staging.folder, *words)
+        hold_dvc_lock(Path())
+        _check_params(values, declared)
+        inputs.check()
+        staging.publish(declared.outs)
+    if finish is not None:
+        finish()
+
+
+def _check_params(values: Mapping[str, Any], declared: Stage) -> None:
+    """Raise LaanetError when a parameter that the stage depends on is not what it was when the stage started."""
+    try:
+        now = flatten(read_params(PARAMS))
+    except LaanetError as error:
+        raise LaanetError(f"while this stage ran, params.yaml became unreadable, so nothing is kept: {error}") from None
+    before = flatten(values)
+    for key in chosen(before | now, declared.params):
+        if before.get(key) != now.get(key):
+            raise LaanetError(
+                f"params.yaml: {key} was {_words(before.get(key))} when this stage started and is {_words(now.get(key))} now, so its "
+                "result is not kept; let other commands end ('laanet run' waits for them), set what you mean, then run again."
+            )
+
+
+def _words(value: Any) -> str:
+    """A value as YAML has it, on one line."""
+    return yaml.safe_dump(value, default_flow_style=True).replace("\n...", "").strip()

@@ -7,7 +7,9 @@ import os
 import pkgutil
 import shutil
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +20,7 @@ import laanet_core.model
 import laanet_core.synthesis
 import laanet_core.training
 from laanet_core import randomness
+from laanet_core.account import Account, chosen, flatten
 from laanet_core.datasets import index
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
@@ -26,30 +29,25 @@ from laanet_core.params import Params
 from laanet_core.training.processes import process_count
 from laanet_core.training.trainer import TrainingFiles, train
 from laanet_core.work.folder import WorkDir, code_version, item_key
-from laanet_core.work.outputs import clear_output
 from stages.runner import run_stage
 
-DATA, REPORTS = Path("data"), Path("reports/training")
-SECTIONS = {"seed", "lambda1", "lambda2", "model", "synthesis", "augment", "train"}
+DATA = Path("data")
+SECTIONS = ("seed", "lambda1", "lambda2", "model", "synthesis", "augment", "train")
 
 
-def main(params: Params) -> None:
-    """Train on `train.dataset`; the unfinished state lies in the work folder under the key of all its inputs."""
+def main(params: Params, out: Path) -> Callable[[], None]:
+    """Train on `train.dataset`; the state lies in the work folder under the key of all its inputs until the outputs are in place."""
     start_processes()
     name = params.train.dataset
     paths = (DATA / "crops" / name, DATA / "landmarks" / f"{name}.h5", DATA / "index" / f"{name}.csv")
-    files = TrainingFiles(*paths, DATA / "assets", DATA / "checkpoints", REPORTS)
-    weights = sorted((files.assets / params.model.backbone).glob("weights.*"))
-    inputs = [files.crops / "videos.csv", files.landmarks, files.index, *weights]
+    files = TrainingFiles(*paths, DATA / "assets", out / "data/checkpoints", out / "reports/training")
+    made = training_account(params, files)
     work = WorkDir("train")
-    state = work.path(training_key(params, inputs))
+    state = work.path(item_key(made=made.as_json(), gpu=torch.cuda.is_available()))
     first = os.environ.get("RANK", "0") == "0"
     with work.lock() if first else nullcontext():
-        if first:
-            clear_output(files.out)
-        train(params, files, state)
-        if first:
-            shutil.rmtree(state)
+        train(params, files, state, made)
+    return partial(shutil.rmtree, state)
 
 
 def start_processes() -> None:
@@ -60,21 +58,19 @@ def start_processes() -> None:
         os.execv(sys.executable, [*launcher, "-m", "stages.train"])  # noqa: S606 - no shell is wanted
 
 
-def training_key(params: Params, inputs: list[Path]) -> str:
-    """Key of everything that the trained weights depend on; raises LaanetError for an input that is not there."""
-    missing = [path for path in inputs if not path.is_file()]
+def training_account(params: Params, files: TrainingFiles) -> Account:
+    """What makes the trained weights; raises LaanetError for an input that is not there."""
+    weights = sorted((files.assets / params.model.backbone).glob("weights.*"))
+    inputs = {f"crops/{files.crops.name}": files.crops / "videos.csv", f"landmarks/{files.landmarks.name}": files.landmarks}
+    inputs |= {f"index/{files.index.name}": files.index} | {f"assets/{params.model.backbone}": path for path in weights}
+    missing = [path for path in inputs.values() if not path.is_file()]
     if missing:
         raise LaanetError(f"{missing[0]}: not found; build it with 'dvc repro'.")
-    libraries = {name: importlib.metadata.version(name) for name in ("torch", "timm", "pytorch-optimizer", "lightning-fabric")}
-    return item_key(
-        params=params.model_dump(include=SECTIONS, exclude={"train": {"save_every", "keep_last"}}),
-        size=params.crops.size,
-        inputs=[file_digest(path) for path in inputs],
-        code=code_version(
-            *modules_of(laanet_core.model, laanet_core.synthesis, laanet_core.training), randomness, index, landmarks, shards
-        ),
-        libraries=libraries,
-        gpu=torch.cuda.is_available(),
+    return Account(
+        chosen(flatten(params.model_dump(mode="json")), [*SECTIONS, "crops.size"], without=("train.save_every", "train.keep_last")),
+        {name: file_digest(path) for name, path in inputs.items()},
+        code_version(*modules_of(laanet_core.model, laanet_core.synthesis, laanet_core.training), randomness, index, landmarks, shards),
+        {name: importlib.metadata.version(name) for name in ("torch", "timm", "pytorch-optimizer", "lightning-fabric")},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -10,7 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +120,56 @@ class Project:
         loaded: dict[str, Any] = json.loads((self.root / "reports" / name).read_text())
         return loaded
 
+    def lock(self) -> dict[str, Any]:
+        """The stages of dvc.lock."""
+        loaded: dict[str, Any] = yaml.safe_load((self.root / "dvc.lock").read_text())["stages"]
+        return loaded
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """A command in a session of its own, its output (both streams) in a pipe."""
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def stage_process(self, stage: str, timeout_s: float = 120) -> int:
+        """Process id of a stage's module, once it has noted its inputs and is at work."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for folder in (self.root / ".staged").glob(f"{stage}*"):
+                name = folder.name.split(".")[0].split("@")[0]
+                for pid in processes_in(self.root):
+                    if f"stages.{name}" in command_of(pid).split("\0"):
+                        return pid
+            time.sleep(0.005)
+        raise AssertionError(f"stage {stage} was never at work")
+
+    @contextmanager
+    def paused(self, stage: str, *command: str) -> Iterator[Run]:
+        """Start a command, stop the process of one of its stages for the time of the block, then let all go on to the end."""
+        run = Run(self.start(*command))
+        pid = self.stage_process(stage)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield run
+        finally:
+            os.kill(pid, signal.SIGCONT)
+            run.output, _ = run.process.communicate(timeout=300)
+
+    def damaged_objects(self) -> list[str]:
+        """Objects of DVC's cache whose bytes are not those that their names say."""
+        objects = (self.root / ".dvc/cache/files/md5").glob("??/*")
+        return [
+            path.name
+            for path in objects
+            if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != (path.parent.name + path.name).removesuffix(".dir")
+        ]
+
     def kill_when(self, command: list[str], ready: Callable[[], bool], timeout_s: float = 120) -> None:
         """Start a command, SIGKILL its whole process group as soon as `ready()`; fails if it ends before."""
         process = subprocess.Popen(
@@ -129,6 +182,39 @@ class Project:
             time.sleep(0.002)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@dataclass
+class Run:
+    """A command that was started; output: of both streams, once it has ended."""
+
+    process: subprocess.Popen[str]
+    output: str = ""
+
+    @property
+    def status(self) -> int:
+        """Its exit status."""
+        return self.process.returncode
+
+
+def processes_in(root: Path) -> list[int]:
+    """Processes whose current folder is a project's root."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if (path / "cwd").readlink() == root:
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
+
+
+def command_of(pid: int) -> str:
+    """The words of a process's command line, each with a NUL after it; empty for one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def stages_run(output: str) -> list[str]:

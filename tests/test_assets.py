@@ -97,7 +97,8 @@ def test_an_unreachable_index_names_the_file_the_package_and_the_remedy(index: P
 
 def test_the_stage_ends_with_one_sentence_without_an_index(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
-    (tmp_path / "params.yaml").write_text((root / "presets/demo.yaml").read_text())
+    for name, source in (("params.yaml", "presets/demo.yaml"), ("dvc.yaml", "dvc.yaml")):
+        (tmp_path / name).write_text((root / source).read_text())
     environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
     environment |= {"LAANET_WORK": str(tmp_path / "work"), "PYTHONPATH": str(root)}
     command = [sys.executable, "-m", "stages.assets"]

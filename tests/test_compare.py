@@ -259,8 +259,8 @@ def test_figures_of_an_earlier_comparison_do_not_stay(tmp_path: Path, first: Pat
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, first: Path, second: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "cannot be written" in sentence(first, second, "--out", tmp_path / "file")
-    assert "cannot be written" in sentence(first, second, "--out", tmp_path / "file/below")
+    assert "cannot be used (" in sentence(first, second, "--out", tmp_path / "file")
+    assert "cannot be used (" in sentence(first, second, "--out", tmp_path / "file/below")
 
 
 def test_tables_fit_the_terminal(tmp_path: Path, first: Path, second: Path) -> None:

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from laanet_core.datasets.index import IndexRow, write_index
-from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.evaluation.edges import write_edges
 from laanet_core.evaluation.evaluate import EvaluationFiles, evaluate_dataset
@@ -21,6 +20,7 @@ from laanet_core.params import Params, load_params
 from laanet_core.tables import read_table, write_table
 from laanet_core.work.folder import WorkDir
 from tests.drawn_face import face_image
+from tests.shards import content_digest
 
 SIZE = 64
 OUTPUTS = ["scores.csv", "frame_scores.csv", "measures.csv", "mask_ssim_bins.csv", "roc.csv", "scoring.json", "metrics.json"]
@@ -67,7 +67,7 @@ class DataSet:
             path.parent.mkdir(parents=True, exist_ok=True)
             members = [f"{name}/000000.png", f"{name}/000000.1.png", f"{name}/000007.png"]
             write_shard(path, [(member, encode_png(image)) for member, image in zip(members, crops_of(seed), strict=True)])
-            digest = file_digest(path)
+            digest = content_digest(path)
         reason = "" if status == "ok" else "no face in 3 frames"
         self.videos.append({"video_id": name, "status": status, "reason": reason, "digest": digest})
         if label:

@@ -19,13 +19,14 @@ from typer.testing import CliRunner
 from laanet_core.cli import app
 from laanet_core.errors import LaanetError
 from laanet_core.evaluation.scoring import FrameScore
-from laanet_core.explanation.gallery import Scored, write_gallery
+from laanet_core.explanation.gallery import Crops, Scored, write_gallery
 from laanet_core.explanation.grad_cam import explain
 from laanet_core.explanation.overlay import Colours, overlay
 from laanet_core.explanation.sheet import MOST_FACES, TILE, sheet_columns, write_explanations
 from laanet_core.media.shards import encode_png, write_shard
 from laanet_core.model import LAANet, load_model, save_model
 from laanet_core.parallel import one_thread
+from tests.shards import content_digest
 from tests.test_grad_cam import PYRAMIDS, face, network
 from tests.test_model import plain
 
@@ -48,9 +49,10 @@ def gallery_of(model: LAANet, root: Path) -> dict[str, Any]:
         path = root / "crops" / f"{name}.tar"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_shard(path, [(f"{name}/000004.png", encode_png(face(number)))])
+    digests = {name: content_digest(root / f"crops/{name}.tar") for name in ("fake", "real")}
     videos = [Scored("fake", 1, "swap", 0.8, 0.9), Scored("real", 0, "real", 0.3, None)]
     frames = {name: [FrameScore(4, 0, logit, score)] for name, logit, score in (("fake", 1.4, 0.8), ("real", -0.8, 0.3))}
-    write_gallery(model, videos, frames, root / "crops", 6, root / "out")
+    write_gallery(model, videos, frames, Crops(root / "crops", digests), 6, root / "out")
     found: dict[str, Any] = json.loads((root / "out/gallery.json").read_text())
     return found
 

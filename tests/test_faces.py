@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,15 +13,17 @@ import torch
 from skimage.data import astronaut
 from torchvision.ops import nms  # type: ignore[import-untyped]
 
+from laanet_core.account import Account
 from laanet_core.errors import LaanetError
 from laanet_core.media import retinaface_boxes
 from laanet_core.media.crops import crop, crop_box, crop_faces
 from laanet_core.media.detectors import load_detector
 from laanet_core.media.retinaface_boxes import decode_faces, overlaps, priors, suppress
-from laanet_core.media.shards import Shard, crop_members, encode_png, note_member, read_rgb, write_shard
+from laanet_core.media.shards import Note, Shard, crop_members, encode_png, read_rgb, write_shard
 from laanet_core.params import CropsParams
 from laanet_core.tables import write_table
 from laanet_core.work.folder import WorkDir
+from tests.shards import content_digest
 
 PARAMS = CropsParams(detector="retinaface_mobilenet", enlarge=1.25, size=96, faces="largest", min_score=0.8, max_side=640)
 PICTURE = np.ascontiguousarray(astronaut()[:320, 40:360])
@@ -188,8 +189,8 @@ def frames_folder(folder: Path) -> Path:
         path = folder / f"{video_id}.tar"
         path.parent.mkdir(parents=True, exist_ok=True)
         members = [(f"{video_id}/{number:06d}.png", encode_png(image)) for number, image in images.items()]
-        write_shard(path, [*members, note_member(video_id, {"status": "ok"})])
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        write_shard(path, [*members, Note(video_id, {"status": "ok"}, Account())])
+        digest = content_digest(path)
         rows.append({"video_id": video_id, "status": "ok", "reason": "", "n_frames": len(images), "digest": digest})
     rows.append({"video_id": "broken", "status": "unreadable", "reason": "the file is empty", "n_frames": 0, "digest": ""})
     write_table(folder / "videos.csv", list(rows[0]), rows)
@@ -251,5 +252,5 @@ def test_crops_do_not_depend_on_workers_or_earlier_runs(tmp_path: Path, assets: 
         {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*.*"))}
         for folder in (tmp_path / "a/out", tmp_path / "b/out")
     )
-    assert len(one) == 4
+    assert len(one) == 5
     assert one == other

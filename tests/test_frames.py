@@ -74,7 +74,7 @@ def test_what_cannot_be_sampled_is_a_row_with_a_reason_and_counted(tmp_path: Pat
     assert "frames.minimum" in videos["one"]["reason"]
     assert "empty" in videos["empty"]["reason"]
     assert summary == "frames: 4 videos, 1 ok, 2 unreadable, 1 too_few_frames"
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["source.tar", "videos.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["made.json", "source.tar", "videos.csv"]
 
 
 def test_an_unreadable_source_leaves_the_fake_its_own_frames(tmp_path: Path, root: Path) -> None:
@@ -119,4 +119,4 @@ def test_a_video_that_went_away_leaves_the_output(tmp_path: Path, root: Path) ->
     rows = [row(root, "source"), row(root, "same")]
     run(rows, root, tmp_path / "out", tmp_path / "work")
     run(rows[:1], root, tmp_path / "out", tmp_path / "work")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["source.tar", "videos.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["made.json", "source.tar", "videos.csv"]

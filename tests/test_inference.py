@@ -120,8 +120,8 @@ def test_a_score_on_a_cpu_depends_on_no_more_than_its_pair(tmp_path: Path) -> No
     images = [np.ascontiguousarray(face.permute(1, 2, 0).numpy()) for face in faces(5)]
     write_shard(tmp_path / "five.tar", [(f"v/{number:06d}.png", encode_png(image)) for number, image in enumerate(images)])
     write_shard(tmp_path / "last.tar", [("v/000004.png", encode_png(images[4]))])
-    one, two, four, five = (score_shard(ScoreTask(scorer, tmp_path / "five.tar", batch, True)) for batch in (1, 2, 4, 5))
+    one, two, four, five = (score_shard(ScoreTask(scorer, tmp_path / "five.tar", None, batch, True)) for batch in (1, 2, 4, 5))
     assert two == four == five
-    assert score_shard(ScoreTask(scorer, tmp_path / "last.tar", 5, True)) == one[4:] == five[4:]
+    assert score_shard(ScoreTask(scorer, tmp_path / "last.tar", None, 5, True)) == one[4:] == five[4:]
     assert [face.logit for face in one] == pytest.approx([face.logit for face in five], abs=1e-6)
     assert len({face.logit for face in five} | {face.flipped for face in five}) == 10

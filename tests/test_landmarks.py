@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from laanet_core.digests import file_digest
+from laanet_core.account import Account
 from laanet_core.errors import LaanetError
 from laanet_core.media.crops import FACE_COLUMNS, VIDEO_COLUMNS, crop, crop_box
 from laanet_core.media.landmarks import LandmarkStore, cache_landmarks, is_face
 from laanet_core.media.shape_predictor import dlib_box, predict_landmarks
-from laanet_core.media.shards import encode_png, note_member, write_shard
+from laanet_core.media.shards import Note, encode_png, write_shard
 from laanet_core.tables import write_table
 from laanet_core.work.folder import WorkDir
+from tests.shards import content_digest
 
 PICTURE = np.ascontiguousarray(astronaut())
 BOX = (178.0, 57.0, 273.0, 177.0)
@@ -67,10 +68,10 @@ def crops_folder(folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         names = [f"{video_id}/{frame:06d}{f'.{face}' if face else ''}.png" for frame, face, _ in places]
         images = [encode_png(crop(PICTURE, crop_box(box, 1.25), SIZE)) for *_, box in places]
-        write_shard(path, [*zip(names, images, strict=True), note_member(video_id, {"status": "ok"})])
+        write_shard(path, [*zip(names, images, strict=True), Note(video_id, {"status": "ok"}, Account())])
         faces += [face_row(video_id, frame, box, face) for frame, face, box in places]
         videos.append(
-            {"video_id": video_id, "status": "ok", "reason": "", "n_frames": 2, "n_faces": len(places), "digest": file_digest(path)}
+            {"video_id": video_id, "status": "ok", "reason": "", "n_frames": 2, "n_faces": len(places), "digest": content_digest(path)}
         )
     videos.append({"video_id": "c", "status": "no_face", "reason": "no face in 2 frames", "n_frames": 2, "n_faces": 0, "digest": ""})
     videos.append({"video_id": "d", "status": "unreadable", "reason": "the file is empty", "n_frames": 0, "n_faces": 0, "digest": ""})

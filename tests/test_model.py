@@ -421,10 +421,19 @@ def test_a_checkpoint_in_another_kind_of_number_is_one_sentence(trained: LAANet,
         load_model(path)
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(trained: LAANet, tmp_path: Path) -> None:
-    with pytest.raises(LaanetError, match="cannot be written"):
-        save_model(trained, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+def test_one_flipped_byte_anywhere_in_a_checkpoint_is_one_sentence(trained: LAANet, tmp_path: Path) -> None:
+    save_model(trained, tmp_path / "model.safetensors")
+    content = (tmp_path / "model.safetensors").read_bytes()
+    header = int.from_bytes(content[:8], "little")
+    description = content.index(b"laanet")
+    places = [*range(0, 8), *range(8, 8 + header, 97), *range(description, description + 900, 23)]
+    places += range(8 + header, len(content), len(content) // 40)
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        (tmp_path / "damaged.safetensors").write_bytes(damaged)
+        with pytest.raises(LaanetError, match=r"damaged\.safetensors: no checkpoint of this project \("):
+            load_model(tmp_path / "damaged.safetensors")
 
 
 def test_model_and_training_import_without_the_pipelines_packages() -> None:

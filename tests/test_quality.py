@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
 from laanet_core.datasets.index import IndexRow, write_index
-from laanet_core.digests import file_digest
 from laanet_core.evaluation.edges import read_edges
 from laanet_core.media.crops import crop, crop_box
 from laanet_core.media.detectors import load_detector
@@ -26,6 +25,7 @@ from laanet_core.quality import QualityFiles, QualityTables, head_mask, mask_ssi
 from laanet_core.tables import read_table, write_table
 from laanet_core.work.folder import WorkDir
 from tests.drawn_face import face_image, face_landmarks
+from tests.shards import content_digest
 
 SIZE = 64
 FRAMES = [0, 4, 9]
@@ -141,7 +141,7 @@ class Videos:
         path = getattr(self.files, folder) / f"{name}.tar"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_shard(path, [(f"{name}/{frame:06d}.png", encode_png(image)) for frame, image in images])
-        return file_digest(path)
+        return content_digest(path)
 
     def score(self, out: Path, workers: int = 2, params: QualityParams = PARAMS) -> dict[str, dict[str, str]]:
         """Write the tables and run the step; the rows of its CSV by video."""
@@ -210,7 +210,7 @@ def test_fakes_that_cannot_be_compared_are_rows_with_a_reason(videos: Videos, tm
 def test_no_frame_in_common_is_a_reason(videos: Videos, tmp_path: Path) -> None:
     path = videos.files.frames / "f_copy.tar"
     write_shard(path, [("f_copy/000077.png", encode_png(noise(1, 100)))])
-    videos.tables["frames"][1]["digest"] = file_digest(path)
+    videos.tables["frames"][1]["digest"] = content_digest(path)
     row = videos.score(tmp_path)["f_copy"]
     assert (row["status"], row["reason"]) == ("no_source", "no frame in common with the landmarks of source r_one")
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from laanet_core.datasets.index import IndexRow, write_index
-from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.evaluation.corruptions import corrupt
 from laanet_core.evaluation.robustness import RobustnessFiles, RobustnessRow, measure_robustness
@@ -21,6 +20,7 @@ from laanet_core.tables import read_table, write_table
 from laanet_core.work.folder import WorkDir
 from stages.robustness import robustness
 from tests.drawn_face import face_image
+from tests.shards import content_digest
 
 SIZE, SEED = 64, 1
 PLACES = [(0, 0), (0, 1), (7, 0)]
@@ -75,7 +75,7 @@ class Project:
         names = [f"{video_id}/{frame:06d}{f'.{face}' if face else ''}.png" for frame, face in PLACES]
         crops = grey_crops_of(video_id) if grey else crops_of(video_id)
         write_shard(path, [(name, encode_png(crop)) for name, crop in zip(names, crops, strict=True)])
-        return file_digest(path)
+        return content_digest(path)
 
     def measure(self, params: Params, run: str = "run") -> tuple[str, list[dict[str, str]]]:
         """Run the step; its summary and the rows of its table."""
@@ -172,12 +172,12 @@ def test_a_stage_that_was_cut_off_goes_on_where_it_was(project: Project, monkeyp
     last, aside = project.files.crops / "real/3.tar", project.root / "aside.tar"
     last.rename(aside)
     with pytest.raises(LaanetError, match=r"real/3\.tar: not found"):
-        robustness(params_of())
+        robustness(params_of(), Path())
     kept, table = project.items("cut_off"), project.root / "reports/robustness.csv"
     assert not table.exists()
     assert len(VIDEOS) - 1 <= len(kept) < 5 * len(VIDEOS)
     aside.rename(last)
-    robustness(params_of())
+    robustness(params_of(), Path())
     project.measure(params_of(), "whole")
     assert {path: project.items("cut_off")[path] for path in kept} == kept
     assert table.read_bytes() == project.table("whole").read_bytes()

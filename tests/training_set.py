@@ -17,14 +17,19 @@ import h5py
 import numpy as np
 import torch
 
+from laanet_core.account import Account
 from laanet_core.datasets.index import IndexRow, write_index
 from laanet_core.params import Params, load_params
+from laanet_core.tables import write_table
 from laanet_core.training.crops import Crops, make_loader
 from laanet_core.training.data import Clip, TrainingBatches, read_clips
 from laanet_core.training.pairs import Batch, PairBatches
 from laanet_core.training.partners import partners_of
 from laanet_core.training.trainer import TrainingFiles, train
+from tests.shards import content_digest
 
+MADE = Account({"lambda2": 1}, {"crops/noise": "digest"}, "code")
+"""What these trainings say of themselves."""
 PROJECT = Path(__file__).parents[1]
 SIZE, FRAMES = 64, 6
 CURVES = [f"reports/plots/metrics/{name}.tsv" for name in ("train/loss", "train/learning_rate", "val/auc", "val/loss")]
@@ -59,7 +64,15 @@ def write_training_set(root: Path) -> Path:
     with h5py.File(root / "landmarks.h5", "w") as store:
         for seed, name in enumerate(name for name in videos if name != "faceless"):
             _write_video(root, store, name, seed)
+    write_videos_csv(root / "crops")
     return root
+
+
+def write_videos_csv(crops: Path) -> None:
+    """The table of a folder of shards, as far as a training reads it."""
+    shards = sorted(crops.glob("*.tar"))
+    rows = [{"video_id": shard.stem, "digest": content_digest(shard)} for shard in shards]
+    write_table(crops / "videos.csv", ["video_id", "digest"], [*rows, {"video_id": "faceless", "digest": ""}])
 
 
 def clips_of(dataset: Path, split: Any = "train") -> list[Clip]:
@@ -82,7 +95,7 @@ def batches_of(dataset: Path, params: Params, workers: int = 0) -> Iterator[Batc
 def run_training(params: Params, dataset: Path, out: Path) -> None:
     """A whole training into `out`."""
     inputs = (dataset / "crops", dataset / "landmarks.h5", dataset / "index.csv", dataset / "assets")
-    train(params, TrainingFiles(*inputs, out / "out", out / "reports"), out / "work")
+    train(params, TrainingFiles(*inputs, out / "out", out / "reports"), out / "work", MADE)
 
 
 def bytes_of(out: Path) -> dict[str, bytes]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.metadata
-import os
 import re
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from laanet_core.errors import LaanetError
 from laanet_core.params import Params
 from laanet_core.progress import Progress
 from laanet_core.work.outputs import clear_output, link_item
+from laanet_core.writing import write_bytes, write_text
 
 MAX_MEMBER_BYTES = 1 << 28
 SOURCE = "SOURCE.txt"
@@ -57,16 +57,15 @@ def fetch_assets(names: Iterable[str], paths: Mapping[str, str], out: Path, work
         folder.mkdir()
         if name in pinned:
             link_item(pinned[name], folder / PINNED[name].file)
-            (folder / SOURCE).write_text(_source_note(PINNED[name]))
+            write_text(folder / SOURCE, _source_note(PINNED[name]))
         else:
-            (folder / SOURCE).write_text(fetch_from_hub(name, given_path(name, paths), folder))
+            write_text(folder / SOURCE, fetch_from_hub(name, given_path(name, paths), folder))
 
 
 def note_untrained(backbone: str, out: Path) -> None:
     """Say in `out/<backbone>/SOURCE.txt` that the backbone starts from random weights."""
     folder = asset_folder(out, backbone)
-    folder.mkdir(parents=True)
-    (folder / SOURCE).write_text("model.pretrained is false: the backbone starts from random weights.\n")
+    write_text(folder / SOURCE, "model.pretrained is false: the backbone starts from random weights.\n")
 
 
 def asset_folder(out: Path, name: str) -> Path:
@@ -103,9 +102,7 @@ def _keep(content: bytes, pinned: PinnedFile, work: Path, where: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != pinned.sha256:
         raise LaanetError(f"{pinned.file} from {where}: SHA-256 is {found}, expected {pinned.sha256}; {remedy(pinned.name)}.")
-    temporary = work / f"{pinned.sha256}.{os.getpid()}.tmp"
-    temporary.write_bytes(content)
-    os.replace(temporary, work / pinned.sha256)
+    write_bytes(work / pinned.sha256, content)
 
 
 def _take_installed(pinned: PinnedFile, work: Path) -> bool:

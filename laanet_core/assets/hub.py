@@ -11,6 +11,7 @@ from typing import Any
 from laanet_core.assets.given import remedy
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
+from laanet_core.writing import write_bytes
 
 RESNET50 = "retinaface_resnet50"
 RESNET50_RELEASE = "resnet50_2020-07-20"
@@ -33,12 +34,12 @@ def fetch_from_hub(name: str, given: Path | None, folder: Path) -> str:
 
 def _save_backbone(name: str, given: Path | None, path: Path) -> str:
     """Save a timm backbone's state dictionary as safetensors; return its source and licence."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     if not _is_timm_name(name):
         raise LaanetError(f"model.backbone: '{name}' is not a timm network; see timm.list_models().")
     state = _load(given) if given else _timm_weights(name)
-    save_file({key: value.contiguous() for key, value in state.items()}, path)
+    write_bytes(path, save({key: value.contiguous() for key, value in state.items()}))
     return f"timm {name}" + _licence(name)
 
 
@@ -119,7 +120,7 @@ def _save_pth(state: dict[str, Any], path: Path) -> None:
 
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    path.write_bytes(buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
 
 
 def _first_line(error: Exception) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import typer
 
 from laanet_core.cli.checkpoints import calibrate, explain, export, import_checkpoint
+from laanet_core.cli.errors import one_sentence
 from laanet_core.cli.experiments import collect, compare
 from laanet_core.cli.keeping import clean, verify
+from laanet_core.cli.running import run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 
@@ -17,4 +19,5 @@ def laanet() -> None:
 
 
 for command in (import_checkpoint, export, explain, calibrate, compare, collect, verify, clean):
-    app.command()(command)
+    app.command()(one_sentence()(command))
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(one_sentence()(run))

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from laanet_core.cli.errors import one_sentence
-
 
 def import_checkpoint(
     source: Annotated[Path, typer.Argument(metavar="OFFICIAL.pth", help="A checkpoint as the authors publish it.")],
@@ -18,8 +16,7 @@ def import_checkpoint(
     """Turn a published checkpoint into one of this project; nothing in it is run."""
     from laanet_core.model.official import import_official
 
-    with one_sentence():
-        import_official(source, out, image_size)
+    import_official(source, out, image_size)
     typer.echo(f"{out}: written; evaluate.checkpoint takes it.")
 
 
@@ -31,8 +28,7 @@ def export(
     """Write a checkpoint as ONNX, for normalised images in batches of any size, once it agrees with torch."""
     from laanet_core.model.export import export_onnx
 
-    with one_sentence():
-        difference = export_onnx(source, out, image_size)
+    difference = export_onnx(source, out, image_size)
     typer.echo(f"{out}: written; differs from torch by {difference:.1e} of the largest value.")
 
 
@@ -48,8 +44,7 @@ def explain(
     """Draw what networks see in faces, a row each: heat map and Grad-CAM of each checkpoint, and p, the sigmoid of its logit."""
     from laanet_core.explanation.sheet import write_explanations
 
-    with one_sentence():
-        write_explanations(images, checkpoint, out)
+    write_explanations(images, checkpoint, out)
     typer.echo(f"{out}: written.")
 
 
@@ -70,8 +65,7 @@ def calibrate(
     """
     from laanet_core.evaluation.calibrate import calibrate as calibrate_checkpoint
 
-    with one_sentence():
-        fitted = calibrate_checkpoint(source, reports, out)
+    fitted = calibrate_checkpoint(source, reports, out)
     typer.echo(
         f"{out}: written; temperature {1 / fitted.temperature.slope:.4g}, Platt slope {fitted.platt.slope:.4g} and intercept "
         f"{fitted.platt.intercept:.4g}, fitted on {fitted.n_real} real and {fitted.n_fake} fake faces; evaluate.checkpoint takes it."

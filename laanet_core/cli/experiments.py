@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from laanet_core.cli.detectors import read_detectors
-from laanet_core.cli.errors import one_sentence
 from laanet_core.cli.project import dvc_experiments, dvc_lock, git
 from laanet_core.errors import LaanetError
 
@@ -22,8 +21,7 @@ def collect() -> None:
     from laanet_core.paper.experiments import write_experiments
 
     out = Path("reports/experiments.csv")
-    with one_sentence():
-        found = collect_experiments(json.loads(dvc_experiments()), git("rev-parse", "HEAD").strip(), dvc_lock)
+    found = collect_experiments(json.loads(dvc_experiments()), git("rev-parse", "HEAD").strip(), dvc_lock)
     write_experiments(out, found.rows)
     for reason, names in found.left_out.items():
         typer.echo(f"{len(names)} of {found.n_runs} runs left out, {reason}: {', '.join(names)}")
@@ -59,15 +57,14 @@ def compare(  # noqa: PLR0913 - an argument is an option of the command
     from laanet_core.comparison.page import write_comparison
     from laanet_core.comparison.terminal import print_comparison
 
-    with one_sentence():
-        if bins is not None and quantiles is not None:
-            raise LaanetError("--bins and --quantiles: both say which bins to make; give one of them.")
-        settings = Settings(threshold, bootstrap, seed, None if bins is None else _edges(bins), quantiles)
-        found = compare_detectors(read_detectors(scores, dataset, names), settings)
-        print_comparison(found)
-        if out:
-            write_comparison(found, out)
-            typer.echo(f"{out / 'comparison.html'}: written, and its tables and figures beside it.")
+    if bins is not None and quantiles is not None:
+        raise LaanetError("--bins and --quantiles: both say which bins to make; give one of them.")
+    settings = Settings(threshold, bootstrap, seed, None if bins is None else _edges(bins), quantiles)
+    found = compare_detectors(read_detectors(scores, dataset, names), settings)
+    print_comparison(found)
+    if out:
+        write_comparison(found, out)
+        typer.echo(f"{out / 'comparison.html'}: written, and its tables and figures beside it.")
 
 
 def _edges(text: str) -> list[float]:

@@ -8,37 +8,55 @@ from typing import Annotated
 
 import typer
 
-from laanet_core.cli.errors import one_sentence
 from laanet_core.cli.project import dvc_cache
 from laanet_core.sizes import in_bytes, in_words
 from laanet_core.work.folder import work_root
+from laanet_core.work.verify import Verdict, remove_files
+from laanet_core.work.verify import verify as verify_artefacts
 
 
 def verify(
-    remove: Annotated[bool, typer.Option("--remove", help="Remove what is damaged, so that 'dvc repro' makes it anew.")] = False,
+    remove: Annotated[
+        bool,
+        typer.Option("--remove", help="Remove what is damaged, and entries of DVC's run cache that their artefacts do not confirm."),
+    ] = False,
 ) -> None:
-    """Read outputs, DVC's cache and the work folder again; name what is not what was once written, and outputs that dvc.lock has not."""
-    from laanet_core.work.verify import remove_damaged
-    from laanet_core.work.verify import verify as verify_artefacts
-
-    with one_sentence():
-        verdict = verify_artefacts(Path.cwd(), dvc_cache(), work_root())
+    """Read outputs, DVC's cache and the work folder again; name what is damaged, and records of DVC that the artefacts contradict."""
+    verdict = verify_artefacts(Path.cwd(), dvc_cache(), work_root())
     for path in verdict.damaged:
         typer.echo(f"damaged: {os.path.relpath(path)}")
     for path in verdict.other:
         typer.echo(f"not what dvc.lock has: {os.path.relpath(path)}")
+    for finding in verdict.findings:
+        place = f" ({os.path.relpath(finding.record.path)})" if finding.record.path else ""
+        typer.echo(f"{'wrong' if finding.contradicted else 'unconfirmed'}: {finding.record.where}{place}: {finding.text}")
     gone = f", {len(verdict.absent)} listed ones are not here" if verdict.absent else ""
     unknown = f", {verdict.unknown} work items without a digest" if verdict.unknown else ""
-    typer.echo(f"{verdict.checked} files ({in_words(verdict.n_bytes)}) read, {len(verdict.damaged)} damaged{gone}{unknown}")
+    wrong = sum(finding.contradicted for finding in verdict.findings)
+    records = f", {wrong} wrong records" if wrong else ""
+    typer.echo(f"{verdict.checked} files ({in_words(verdict.n_bytes)}) read, {len(verdict.damaged)} damaged{records}{gone}{unknown}")
+    _advise(verdict, remove)
+
+
+def _advise(verdict: Verdict, remove: bool) -> None:
+    """Say how to get rid of what was found, or do it; ends with status 1 while something is left that is not as it should be."""
+    in_lock = [finding for finding in verdict.findings if finding.record.path is None]
+    entries = sorted({finding.record.path for finding in verdict.findings if finding.record.path is not None})
     if verdict.other:
-        typer.echo("'dvc checkout' or 'git checkout' brings back what dvc.lock has, 'dvc repro' makes it anew.", err=True)
-    if not verdict.damaged:
-        raise typer.Exit(1 if verdict.other else 0)
-    if not remove:
-        typer.echo("remove what is damaged with 'laanet verify --remove', then run 'dvc repro', which makes them anew.", err=True)
+        typer.echo("'dvc checkout' or 'git checkout' brings back what dvc.lock has, 'dvc repro' makes it again.", err=True)
+    if in_lock:
+        names = " ".join(dict.fromkeys(finding.record.where.removeprefix("dvc.lock, stage ") for finding in in_lock))
+        typer.echo(f"'dvc repro --force --single-item {names}', then 'dvc repro', makes them again and replaces these records of dvc.lock.", err=True)
+    if remove:
+        remove_files([*verdict.damaged, *entries])
+        if verdict.damaged or entries:
+            typer.echo(f"{len(verdict.damaged) + len(entries)} removed; 'dvc repro' makes them again, 'dvc pull' fetches what was pushed.")
+    elif verdict.damaged or entries:
+        typer.echo("'laanet verify --remove' removes what is damaged or unconfirmed, 'dvc repro' then makes it again.", err=True)
+    wrong_entries = any(finding.contradicted for finding in verdict.findings if finding.record.path is not None)
+    left = (verdict.damaged or wrong_entries) and not remove
+    if left or verdict.other or any(finding.contradicted for finding in in_lock):
         raise typer.Exit(1)
-    remove_damaged(verdict.damaged)
-    typer.echo("removed; 'dvc repro' makes them anew, 'dvc pull' fetches what was pushed.")
 
 
 def clean(
@@ -49,8 +67,7 @@ def clean(
     """Remove from the work folder what the last run of each step did not use; outputs and DVC's cache stay as they are."""
     from laanet_core.work.clean import clean_work
 
-    with one_sentence():
-        report = clean_work(work_root(), in_bytes(most) if most else None)
+    report = clean_work(work_root(), in_bytes(most) if most else None)
     for step in report.busy:
         typer.echo(f"{step}: left alone, another run is writing there", err=True)
     typer.echo(f"{report.removed} items removed ({in_words(report.freed)} freed), {report.kept} kept ({in_words(report.held)})")

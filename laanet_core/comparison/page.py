@@ -10,11 +10,11 @@ from laanet_core.comparison import words
 from laanet_core.comparison.compare import Comparison, Estimate
 from laanet_core.comparison.figures import FEWEST_OF_A_BOX, by_bin_figure, over_bins_figure
 from laanet_core.comparison.matching import Unmatched
-from laanet_core.errors import LaanetError
 from laanet_core.reporting.measure_names import MEASURE_NAMES
-from laanet_core.reporting.page_templates import ROWS_SHOWN, page_template, write_whole
+from laanet_core.reporting.page_templates import ROWS_SHOWN, page_template
 from laanet_core.reporting.pictures import Picture, figure_picture
 from laanet_core.tables import write_table
+from laanet_core.writing import write_text
 
 COLUMNS = ["detector", "by", "group", "measure", *Estimate._fields, "n_real", "n_fake"]
 FIGURES = {"figure1a.svg": by_bin_figure, "figure1b.svg": over_bins_figure}
@@ -23,24 +23,16 @@ FIGURES = {"figure1a.svg": by_bin_figure, "figure1b.svg": over_bins_figure}
 def write_comparison(comparison: Comparison, out: Path) -> None:
     """Write comparison.csv, unmatched.csv, comparison.html and, where there are bins, figure1a.svg and figure1b.svg into a folder.
 
-    The same comparison gives the same bytes. Raises LaanetError when `out` is no folder that can be written.
+    The same comparison gives the same bytes.
     """
     figures = {name: draw(comparison) for name, draw in FIGURES.items()} if comparison.bins else {}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        _write_files(comparison, figures, out)
-    except OSError as error:
-        raise LaanetError(f"{out}: cannot be written ({error.strerror}); name another folder with --out.") from None
-
-
-def _write_files(comparison: Comparison, figures: dict[str, str], out: Path) -> None:
     for name in FIGURES:
         (out / name).unlink(missing_ok=True)
     for name, svg in figures.items():
-        write_whole(out / name, svg)
+        write_text(out / name, svg)
     write_table(out / "comparison.csv", COLUMNS, _rows(comparison))
     write_table(out / "unmatched.csv", Unmatched._fields, (item._asdict() for item in comparison.matched.unmatched))
-    write_whole(out / "comparison.html", _page(comparison, figures))
+    write_text(out / "comparison.html", _page(comparison, figures))
 
 
 def _rows(comparison: Comparison) -> Iterator[dict[str, Any]]:

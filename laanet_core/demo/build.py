@@ -6,7 +6,6 @@ give a fake away. Every file is an item of the work folder: a run that was cut o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
@@ -35,6 +34,7 @@ from laanet_core.tables import write_table
 from laanet_core.work.folder import WorkDir, code_version, item_key
 from laanet_core.work.items import run_items
 from laanet_core.work.outputs import clear_output, link_item
+from laanet_core.writing import write_json, write_text
 
 COLUMNS = ["path", "label", "method", "split", "source", "person", "origin"]
 TABLE, NOTE = "demo.csv", "NOTE.txt"
@@ -168,9 +168,9 @@ def _assemble(files: Mapping[str, Path], out: Path) -> None:
     if files:
         write_table(out / TABLE, COLUMNS, sorted([*map(_clip_row, CLIPS), *map(_fake_row, FAKES)], key=lambda row: str(row["path"])))
     else:
-        (out / NOTE).write_text("demo.enabled is false in params.yaml: the embedded data set was not built.\n")
+        write_text(out / NOTE, "demo.enabled is false in params.yaml: the embedded data set was not built.\n")
     listing = {"clips": [[path, file_digest(item)] for path, item in sorted(files.items())]}
-    out.with_suffix(".json").write_text(json.dumps(listing, indent=1) + "\n")
+    write_json(out.with_suffix(".json"), listing, indent=1)
 
 
 def _clip_row(clip: Clip) -> dict[str, Any]:

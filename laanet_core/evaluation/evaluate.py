@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from laanet_core.account import ENTRY, Account, chosen, flatten, input_digest
 from laanet_core.datasets.index import IndexRow, read_index
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
@@ -18,7 +18,7 @@ from laanet_core.evaluation.inference import for_scoring
 from laanet_core.evaluation.predict import ScoreTask, score_videos
 from laanet_core.evaluation.scoring import Scoring, describe, frame_scores
 from laanet_core.evaluation.tables import REPORTED, Row, note, score_table, write_results
-from laanet_core.explanation.gallery import Scored, write_gallery
+from laanet_core.explanation.gallery import Crops, Scored, write_gallery
 from laanet_core.media import shards
 from laanet_core.model import LAANet, backbone, checkpoint, heads, laanet, load_model, padding, pyramid
 from laanet_core.model.calibration import calibration_of
@@ -29,6 +29,7 @@ from laanet_core.summary import summarise
 from laanet_core.tables import read_table
 from laanet_core.work.folder import WorkDir, code_version, item_key
 from laanet_core.work.outputs import output_path
+from laanet_core.writing import copy_file
 
 Videos = Mapping[str, Mapping[str, str]]
 
@@ -56,16 +57,19 @@ def evaluate_dataset(name: str, params: Params, files: EvaluationFiles, out: Pat
     model = load_network(files.checkpoint, params.crops.size)
     scoring = scoring_of(params.evaluate, model, files.checkpoint)
     scorer = for_scoring(model, params.crops.size)
-    tasks = {video_id: _task(video_id, scorer, files.crops, params.evaluate) for video_id in usable(rows, videos)}
-    keys = score_keys({video_id: videos[video_id]["digest"] for video_id in tasks}, files.checkpoint, params.evaluate)
+    digests = {video_id: videos[video_id]["digest"] for video_id in usable(rows, videos)}
+    tasks = {video_id: _task(video_id, digest, scorer, files.crops, params.evaluate) for video_id, digest in digests.items()}
+    keys = score_keys(digests, files.checkpoint, params.evaluate)
     logits = score_videos(tasks, keys, work, f"evaluate {name}")
     table = score_table(rows, videos, logits, scoring, files.quality)
     frames = {video_id: frame_scores(values, scoring) for video_id, values in logits.items()}
-    write_results(table, frames, describe(scoring, params.evaluate, model.calibrations, files.checkpoint), params, files.bins, out)
+    described = describe(scoring, params.evaluate, model.calibrations, files.checkpoint)
+    accounts = {ENTRY: _account(params, files).as_json(), "network": model.made and model.made.as_json()}
+    write_results(table, frames, {**described, **accounts}, params, files.bins, out)
     with one_thread():
-        write_gallery(model, _scored(table), frames, files.crops, params.evaluate.gallery, gallery)
+        write_gallery(model, _scored(table), frames, Crops(files.crops, digests), params.evaluate.gallery, gallery)
     for table_name in REPORTED:
-        shutil.copyfile(out / table_name, gallery / table_name)
+        copy_file(out / table_name, gallery / table_name)
     return "; ".join(filter(None, [summarise(f"evaluate {name}", table), note(table, params.evaluate.split)]))
 
 
@@ -102,13 +106,29 @@ def score_keys(digests: Mapping[str, str], weights: Path, params: EvaluateParams
     scorer = {
         "weights": file_digest(weights), "batch_size": params.batch_size, "flip": params.flip,
         "torch": torch.__version__, "cuda": torch.cuda.is_available(),
-        "code": code_version(inference, predict, shards, backbone, checkpoint, heads, laanet, padding, pyramid),
+        "code": _code(),
     }  # fmt: skip
     return {video_id: item_key(crops=digest, **scorer, **more) for video_id, digest in digests.items()}
 
 
-def _task(video_id: str, model: LAANet, crops: Path, params: EvaluateParams) -> ScoreTask:
-    return ScoreTask(model, output_path(crops, video_id, ".tar"), params.batch_size, params.flip)
+def _task(video_id: str, digest: str, model: LAANet, crops: Path, params: EvaluateParams) -> ScoreTask:
+    return ScoreTask(model, output_path(crops, video_id, ".tar"), digest, params.batch_size, params.flip)
+
+
+def scoring_account(params: Params, inputs: Mapping[str, Path], sections: Sequence[str]) -> Account:
+    """What makes scores: these sections of the parameters, the seed, and files by their role."""
+    settings = chosen(flatten(params.model_dump(mode="json")), [*sections, "seed", "crops.size"])
+    digests = {f"{role}/{path.name}": input_digest(path) for role, path in inputs.items()}
+    return Account(settings, digests, _code(), {"torch": torch.__version__})
+
+
+def _account(params: Params, files: EvaluationFiles) -> Account:
+    inputs = {"index": files.index, "crops": files.crops, "quality": files.quality, "checkpoints": files.checkpoint}
+    return scoring_account(params, inputs, ["evaluate"])
+
+
+def _code() -> str:
+    return code_version(inference, predict, shards, backbone, checkpoint, heads, laanet, padding, pyramid)
 
 
 def _scored(table: Sequence[Row]) -> list[Scored]:

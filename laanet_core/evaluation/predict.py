@@ -18,6 +18,7 @@ from laanet_core.model import LAANet
 from laanet_core.parallel import one_thread, worker_count
 from laanet_core.work.folder import WorkDir
 from laanet_core.work.items import run_items
+from laanet_core.writing import write_json
 
 Image = NDArray[np.uint8]
 
@@ -43,13 +44,15 @@ class FrameLogit(NamedTuple):
 
 
 class ScoreTask(NamedTuple):
-    """One video to score: its tar of crops, how many of them a GPU takes at once, whether mirrored ones are scored too, what alters them.
+    """One video to score: its tar of crops and the digest of their content, how many of them a GPU takes at once, whether mirrored ones
+    are scored too, what alters them.
 
     frames: at most so many of its frames, evenly spaced; None for all.
     """
 
     model: LAANet
     shard: Path
+    digest: str | None
     batch_size: int
     flip: bool
     change: Change | None = None
@@ -71,7 +74,7 @@ def score_videos(tasks: Mapping[str, ScoreTask], keys: Mapping[str, str], work: 
 def score_shard(task: ScoreTask) -> list[FrameLogit]:
     """Logits of one video in the order of its crops."""
     scored: list[FrameLogit] = []
-    with Shard(task.shard) as shard:
+    with Shard(task.shard, task.digest) as shard:
         members = _spaced(crop_members(shard), task.frames)
         for start in range(0, len(members), task.batch_size):
             batch = members[start : start + task.batch_size]
@@ -119,4 +122,4 @@ def forward(model: LAANet, images: Iterable[Image]) -> tuple[NDArray[np.float32]
 
 def _write_logits(task: ScoreTask, path: Path) -> None:
     """Work item of one video: its logits as JSON."""
-    path.write_text(json.dumps(score_shard(task)))
+    write_json(path, score_shard(task))

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from laanet_core import randomness
+from laanet_core.account import write_account
 from laanet_core.evaluation import corruptions
 from laanet_core.evaluation.corruptions import Image, corrupt
-from laanet_core.evaluation.evaluate import load_network, read_videos, rows_of_split, score_keys, scoring_of, usable
+from laanet_core.evaluation.evaluate import load_network, read_videos, rows_of_split, score_keys, scoring_account, scoring_of, usable
 from laanet_core.evaluation.inference import for_scoring
 from laanet_core.evaluation.metrics import intervals, measure
 from laanet_core.evaluation.predict import Change, ScoreTask, score_videos
@@ -79,9 +80,14 @@ class RobustnessRow(NamedTuple):
 def measure_robustness(params: Params, files: RobustnessFiles, out_csv: Path, work: WorkDir) -> str:
     """Score the videos of `evaluate.split` of `robustness.dataset` clean and under each corruption; returns the summary line.
 
-    Writes out_csv, the clean crops first; the header alone where no corruption is asked for. Every condition sees the same frames, which
+    Writes out_csv, the clean crops first; the header alone where no corruption is asked for; beside it a JSON file of the same name with
+    the account of what made it. Every condition sees the same frames, which
     are corrupted after cropping (see `corruptions`); each video under each condition is an item of work.
     """
+    inputs = {"index": files.index, "crops": files.crops}
+    if params.robustness.corruptions:
+        inputs["checkpoints"] = files.checkpoint
+    write_account(out_csv.with_suffix(".json"), scoring_account(params, inputs, ["evaluate", "robustness"]))
     if not params.robustness.corruptions:
         write_table(out_csv, RobustnessRow._fields, [])
         return "robustness: not run"
@@ -116,10 +122,11 @@ def _conditions(params: RobustnessParams) -> list[Condition]:
 def _tasks(condition: Condition, digests: Mapping[str, str], model: LAANet, params: Params, files: RobustnessFiles) -> dict[str, ScoreTask]:
     """What is scored under a condition, by item."""
     batch_size, flip, frames = params.evaluate.batch_size, params.evaluate.flip, params.robustness.frames
-    shards = {video_id: output_path(files.crops, video_id, ".tar") for video_id in digests}
     return {
-        condition.item(video_id): ScoreTask(model, shard, batch_size, flip, _change(condition, params.seed, video_id), frames)
-        for video_id, shard in shards.items()
+        condition.item(video_id): ScoreTask(
+            model, output_path(files.crops, video_id, ".tar"), digest, batch_size, flip, _change(condition, params.seed, video_id), frames
+        )
+        for video_id, digest in digests.items()
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from laanet_core.evaluation.scoring import FrameScore, Scoring, video_score
 from laanet_core.params import Params
 from laanet_core.randomness import numpy_generator
 from laanet_core.tables import read_table, write_table
+from laanet_core.writing import write_json
 
 SCORE_COLUMNS = ["video_id", "method", "label", "split", "n_frames", "score", "status", "mask_ssim", "bin", "reason"]
 FRAME_COLUMNS = ["video_id", *FrameScore._fields]
@@ -136,7 +136,7 @@ def _whole(table: Sequence[Row]) -> set[str]:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    write_json(path, content, indent=2)
 
 
 def note(table: Sequence[Row], split: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from laanet_core.explanation.overlay import Colours, overlay
 from laanet_core.media.shards import Shard, crop_members, encode_png, read_rgb
 from laanet_core.model import LAANet
 from laanet_core.work.outputs import clear_output, output_path
+from laanet_core.writing import write_bytes, write_json
 
 GROUPS = ("fake_high", "fake_low", "real_high")
 SUFFIXES = {"crop": "", "heatmap": "_heatmap", "gradcam": "_gradcam"}
@@ -27,6 +27,13 @@ class Scored(NamedTuple):
     method: str
     score: float
     mask_ssim: float | None
+
+
+class Crops(NamedTuple):
+    """A data set's crops: the folder of shards, and video_id -> digest of a shard's content."""
+
+    folder: Path
+    digests: Mapping[str, str]
 
 
 class Chosen(NamedTuple):
@@ -57,7 +64,7 @@ def typical_frame(scores: Sequence[FrameScore]) -> FrameScore:
 
 
 def write_gallery(
-    model: LAANet, videos: Sequence[Scored], frames: Mapping[str, Sequence[FrameScore]], crops: Path, count: int, out: Path
+    model: LAANet, videos: Sequence[Scored], frames: Mapping[str, Sequence[FrameScore]], crops: Crops, count: int, out: Path
 ) -> None:
     """Fill a folder with `<nn>.png`, `<nn>_heatmap.png` and `<nn>_gradcam.png` of the chosen crops, and `gallery.json`.
 
@@ -73,7 +80,7 @@ def write_gallery(
     for number, (item, image, explanation) in enumerate(zip(chosen, images, seen, strict=True)):
         files = _write_pictures(image, explanation, scale, out, f"{number:02d}")
         items.append({**files, **_description(item, explanation)})
-    (out / "gallery.json").write_text(json.dumps({"heatmap_scale": round(scale, 4), "items": items}, indent=1) + "\n")
+    write_json(out / "gallery.json", {"heatmap_scale": round(scale, 4), "items": items}, indent=1)
 
 
 def _write_pictures(image: Image, explanation: Explanation, scale: float, out: Path, stem: str) -> dict[str, str | None]:
@@ -87,13 +94,14 @@ def _write_pictures(image: Image, explanation: Explanation, scale: float, out: P
     names = {kind: None if picture is None else f"{stem}{SUFFIXES[kind]}.png" for kind, picture in pictures.items()}
     for kind, picture in pictures.items():
         if picture is not None:
-            (out / f"{stem}{SUFFIXES[kind]}.png").write_bytes(encode_png(picture))
+            write_bytes(out / f"{stem}{SUFFIXES[kind]}.png", encode_png(picture))
     return names
 
 
-def _read_face(crops: Path, item: Chosen) -> Image:
+def _read_face(crops: Crops, item: Chosen) -> Image:
     """The crop of the chosen face."""
-    with Shard(output_path(crops, item.video.video_id, ".tar")) as shard:
+    video_id = item.video.video_id
+    with Shard(output_path(crops.folder, video_id, ".tar"), crops.digests[video_id]) as shard:
         names = {(frame, face): name for name, frame, face in crop_members(shard)}
         return read_rgb(shard, names[item.shown.frame, item.shown.face])
 

@@ -19,8 +19,8 @@ from laanet_core.media.pictures import read_picture
 from laanet_core.media.precropped import whole_box
 from laanet_core.media.shards import encode_png
 from laanet_core.model import load_model
-from laanet_core.model.checkpoint import write_atomically
 from laanet_core.parallel import one_thread
+from laanet_core.writing import write_bytes
 
 MOST_FACES = 100
 TILE = 224
@@ -46,7 +46,7 @@ def write_explanations(pictures: Sequence[Path], checkpoints: Sequence[Path], ou
     if len(pictures) > MOST_FACES:
         raise LaanetError(f"explain: {len(pictures)} pictures; give at most {MOST_FACES} for one sheet.")
     drawn = np.hstack([_drawn(column) for column in sheet_columns(pictures, checkpoints)])
-    write_atomically(out, encode_png(_bordered(drawn, left=_GAP, top=_GAP)))
+    write_bytes(out, encode_png(_bordered(drawn, left=_GAP, top=_GAP)))
 
 
 def sheet_columns(pictures: Sequence[Path], checkpoints: Sequence[Path]) -> list[Column]:

@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from laanet_core.account import FOLDER_ACCOUNT, Account, flatten, input_digest, write_account
 from laanet_core.digests import file_digest
 from laanet_core.media import detectors, precropped, retinaface_boxes, shards
 from laanet_core.media.detectors import BATCH, FaceDetector, detector_device, load_detector
 from laanet_core.media.precropped import find_in_crops, whole_box
 from laanet_core.media.retinaface_boxes import Face
-from laanet_core.media.shards import Shard, crop_members, encode_png, note_member, read_note, read_rgb, write_shard
+from laanet_core.media.shards import DIGEST, Note, Shard, crop_members, encode_png, read_note, read_rgb, write_shard
 from laanet_core.params import CropsParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
@@ -73,14 +74,16 @@ def _reflected(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class CropsTask:
-    """One video's shard of frames, and how to crop its faces."""
+    """One video's shard of frames and the digest of its content, how to crop its faces, and the account of the result."""
 
     video_id: str
     frames: str
+    digest: str
     params: CropsParams
     cropped: bool
     assets: str
     device: str
+    made: Account
 
 
 def crop_faces(
@@ -92,20 +95,27 @@ def crop_faces(
     """
     videos = read_table(frames / "videos.csv", ["video_id", "status", "reason", "n_frames", "digest"])
     load_detector(params, assets)
-    weights = [file_digest(path) for path in sorted((assets / params.detector).iterdir())]
+    weights = item_key(files=[file_digest(path) for path in sorted((assets / params.detector).iterdir())])
     usable = {video["video_id"]: video for video in videos if video["status"] == Status.OK}
     code = code_version(sys.modules[__name__], detectors, precropped, retinaface_boxes, shards)
     device = "cpu" if params.detector == "retinaface_mobilenet" else executor.submit(detector_device).result()
-    facts = {"params": params.model_dump(), "cropped": cropped, "weights": weights, "device": device, "code": code}
-    keys = {name: item_key(video=name, frames=video["digest"], **facts) for name, video in usable.items()}
-    shards_of = {name: str(output_path(frames, name, ".tar").absolute()) for name in usable}
-    tasks = {name: CropsTask(name, shard, params, cropped, str(assets.absolute()), device) for name, shard in shards_of.items()}
+    settings = flatten({"crops": params.model_dump(mode="json")})
+    tasks = {
+        name: CropsTask(
+            name, str(output_path(frames, name, ".tar").absolute()), video["digest"], params, cropped, str(assets.absolute()), device,
+            Account(settings, {"frames": video["digest"], "detector": weights}, code),
+        )
+        for name, video in usable.items()
+    }  # fmt: skip
+    keys = {name: item_key(video=name, cropped=cropped, device=device, made=task.made.as_json()) for name, task in tasks.items()}
     items = run_items(work, keys, crop_video, tasks, executor, "crops", give_up_crops)
     clear_output(out)
     notes = {name: read_note(item) for name, item in items.items()}
-    table = [_publish(video, notes.get(video["video_id"]), items, out, work) for video in videos]
+    table = [_publish(video, notes.get(video["video_id"]), items, out) for video in videos]
     write_table(out / "videos.csv", VIDEO_COLUMNS, table)
     write_table(out / "faces.csv", FACE_COLUMNS, (row for video in videos for row in notes.get(video["video_id"], {}).get("faces", [])))
+    inputs = {f"frames/{frames.name}": input_digest(frames), f"assets/{params.detector}": weights}
+    write_account(out / FOLDER_ACCOUNT, Account(settings, inputs, code))
     return summarise("crops", table)
 
 
@@ -117,14 +127,14 @@ def crop_video(task: CropsTask, path: Path) -> None:
 def give_up_crops(task: CropsTask, path: Path, reason: str) -> None:
     """Write the shard of a video whose faces cannot be searched: a note alone."""
     facts = {"status": Status.UNREADABLE, "reason": reason, "n_frames": 0, "n_faces": 0, "faces": []}
-    write_shard(path, [note_member(task.video_id, facts)])
+    write_shard(path, [Note(task.video_id, facts, task.made)])
 
 
-def _members(task: CropsTask) -> Iterator[tuple[str, bytes]]:
+def _members(task: CropsTask) -> Iterator[tuple[str, bytes] | Note]:
     detector = _detector(task.params, Path(task.assets), task.device)
     faces: list[dict[str, Any]] = []
     n_frames = 0
-    with Shard(Path(task.frames)) as shard:
+    with Shard(Path(task.frames), task.digest) as shard:
         for frame, rgb, found in _detected(shard, detector, task.cropped):
             n_frames += 1
             kept = found[:1] if task.params.faces == "largest" or task.cropped else found
@@ -134,7 +144,7 @@ def _members(task: CropsTask) -> Iterator[tuple[str, bytes]]:
                 faces.append(_face_row(task.video_id, frame, number, face, box))
             if not kept:
                 faces.append(_no_face_row(task.video_id, frame))
-    yield note_member(task.video_id, {**_outcome(faces, n_frames, task.params), "faces": faces})
+    yield Note(task.video_id, {**_outcome(faces, n_frames, task.params), "faces": faces}, task.made)
 
 
 def _detected(shard: Shard, detector: FaceDetector, cropped: bool) -> Iterator[tuple[int, Image, list[Face]]]:
@@ -179,16 +189,15 @@ def _no_face_row(video_id: str, frame: int) -> dict[str, Any]:
     return {"video_id": video_id, "frame": frame, "face": -1, **empty, "status": Status.NO_FACE}
 
 
-def _publish(video: dict[str, str], note: dict[str, Any] | None, items: dict[str, Path], out: Path, work: WorkDir) -> dict[str, Any]:
+def _publish(video: dict[str, str], note: dict[str, Any] | None, items: dict[str, Path], out: Path) -> dict[str, Any]:
     """Link a video's crops into the output and give its row of videos.csv; a video without frames keeps its status."""
     name = video["video_id"]
     if note is None:
         return {"video_id": name, "status": video["status"], "reason": video["reason"], "n_frames": 0, "n_faces": 0, "digest": ""}
-    row = {column: note.get(column, "") for column in VIDEO_COLUMNS} | {"video_id": name}
-    if note["status"] == Status.OK:
+    usable = note["status"] == Status.OK
+    if usable:
         link_item(items[name], output_path(out, name, ".tar"))
-        row["digest"] = work.record.digest(items[name])
-    return row
+    return {**note, "video_id": name, "digest": note[DIGEST] if usable else ""}
 
 
 @lru_cache(maxsize=1)

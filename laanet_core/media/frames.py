@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from laanet_core.account import FOLDER_ACCOUNT, Account, flatten, write_account
 from laanet_core.datasets.entry import IMAGE_SUFFIXES
 from laanet_core.datasets.index import IndexRow
 from laanet_core.digests import size_of
@@ -16,7 +17,7 @@ from laanet_core.errors import LaanetError
 from laanet_core.media import decode, footage, limits, pictures, shards, video
 from laanet_core.media.decode import UndecodableError, select_frames
 from laanet_core.media.footage import Footage, open_footage
-from laanet_core.media.shards import encode_png, note_member, read_note, write_shard
+from laanet_core.media.shards import DIGEST, Note, encode_png, read_note, write_shard
 from laanet_core.params import FramesParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
@@ -44,7 +45,7 @@ class VideoFacts:
 class FramesTask:
     """One video to sample. size_bytes: of its file when the index was made, None where it could not be read then;
     total: frames of the pristine video of a fake, whose frame numbers it takes, or None for its own; counts: how many frames, its own
-    split's number and, of a pristine video, those of the splits of its fakes."""
+    split's number and, of a pristine video, those of the splits of its fakes; made: the account of the shard."""
 
     video_id: str
     path: str
@@ -52,6 +53,7 @@ class FramesTask:
     total: int | None
     counts: tuple[int, ...]
     minimum: int
+    made: Account
 
 
 def extract_frames(rows: list[IndexRow], root: Path, out: Path, params: FramesParams, work: WorkDir, executor: Executor) -> str:
@@ -67,46 +69,47 @@ def extract_frames(rows: list[IndexRow], root: Path, out: Path, params: FramesPa
     for fake in fakes:
         splits.setdefault(fake.source_id, set()).add(fake.split)
     counts = {name: tuple(sorted({params.count[split] for split in wanted})) for name, wanted in splits.items()}  # type: ignore[index]
-    plan = _Plan(root, params.minimum, counts)
+    code = code_version(sys.modules[__name__], decode, footage, limits, pictures, shards, video)
+    plan = _Plan(root, params.minimum, counts, code)
     items = _sample(sources, plan, work, executor, "frames")
     notes = {name: read_note(item) for name, item in items.items()}
     plan.totals = {name: note["frame_count"] for name, note in notes.items()}
     items |= _sample(fakes, plan, work, executor, "frames of fakes")
     notes |= {fake.video_id: read_note(items[fake.video_id]) for fake in fakes}
     clear_output(out)
-    table = [_publish(row.video_id, notes[row.video_id], items[row.video_id], out, work) for row in rows]
+    table = [_publish(row.video_id, notes[row.video_id], items[row.video_id], out) for row in rows]
     write_table(out / "videos.csv", COLUMNS, table)
+    write_account(out / FOLDER_ACCOUNT, Account(flatten({"frames": params.model_dump(mode="json")}), code=code))
     return summarise("frames", table)
 
 
 @dataclass
 class _Plan:
-    """What is asked of the videos. root: their folder; counts: frames of each; totals: frames that a source's file has."""
+    """What is asked of the videos. root: their folder; counts: frames of each; code: key of what samples them; totals: frames that a
+    source's file has."""
 
     root: Path
     minimum: int
     counts: Mapping[str, tuple[int, ...]]
+    code: str
     totals: Mapping[str, int] = field(default_factory=dict)
 
     def task(self, row: IndexRow) -> FramesTask:
         """The task of one video."""
         size = row.size_bytes if row.digest else None
         path, total = str((self.root / row.path).absolute()), self.totals.get(row.source_id) or None
-        return FramesTask(row.video_id, path, size, total, self.counts[row.video_id], self.minimum)
+        counts = self.counts[row.video_id]
+        made = Account({"frames.count": list(counts), "frames.minimum": self.minimum}, {"video": row.digest}, self.code)
+        return FramesTask(row.video_id, path, size, total, counts, self.minimum, made)
 
 
 def _sample(rows: Sequence[IndexRow], plan: _Plan, work: WorkDir, executor: Executor, label: str) -> dict[str, Path]:
     """Shards of some videos."""
     if not rows:
         return {}
-    code = code_version(sys.modules[__name__], decode, footage, limits, pictures, shards, video)
     tasks = {row.video_id: plan.task(row) for row in rows}
-    keys = {row.video_id: _key(row, tasks[row.video_id], code) for row in rows}
+    keys = {name: item_key(video=name, total=task.total, made=task.made.as_json()) for name, task in tasks.items()}
     return run_items(work, keys, sample_video, tasks, executor, label, give_up_video)
-
-
-def _key(row: IndexRow, task: FramesTask, code: str) -> str:
-    return item_key(video=row.video_id, digest=row.digest, total=task.total, counts=task.counts, minimum=task.minimum, code=code)
 
 
 def sample_video(task: FramesTask, path: Path) -> None:
@@ -116,10 +119,10 @@ def sample_video(task: FramesTask, path: Path) -> None:
 
 def give_up_video(task: FramesTask, path: Path, reason: str) -> None:
     """Write the shard of a video that cannot be decoded: a note alone."""
-    write_shard(path, [note_member(task.video_id, asdict(VideoFacts(Status.UNREADABLE, reason)))])
+    write_shard(path, [Note(task.video_id, asdict(VideoFacts(Status.UNREADABLE, reason)), task.made)])
 
 
-def _members(task: FramesTask) -> Iterator[tuple[str, bytes]]:
+def _members(task: FramesTask) -> Iterator[tuple[str, bytes] | Note]:
     _check_unchanged(task)
     found, size = 0, (0, 0)
     try:
@@ -131,7 +134,7 @@ def _members(task: FramesTask) -> Iterator[tuple[str, bytes]]:
             facts = _facts(task, opened, found, numbers, size)
     except UndecodableError as error:
         facts = VideoFacts(Status.UNREADABLE, str(error))
-    yield note_member(task.video_id, asdict(facts))
+    yield Note(task.video_id, asdict(facts), task.made)
 
 
 def _check_unchanged(task: FramesTask) -> None:
@@ -169,10 +172,9 @@ def _facts(task: FramesTask, opened: Footage, found: int, numbers: Sequence[int]
     return VideoFacts(Status.OK, "; ".join(reasons), found, total, *size)
 
 
-def _publish(video_id: str, facts: Mapping[str, Any], item: Path, out: Path, work: WorkDir) -> Mapping[str, Any]:
+def _publish(video_id: str, note: Mapping[str, Any], item: Path, out: Path) -> Mapping[str, Any]:
     """Link a finished video into the output and give its row of videos.csv."""
-    digest = ""
-    if facts["status"] == Status.OK:
+    usable = note["status"] == Status.OK
+    if usable:
         link_item(item, output_path(out, video_id, ".tar"))
-        digest = work.record.digest(item)
-    return {"video_id": video_id, **facts, "digest": digest}
+    return {**note, "video_id": video_id, "digest": note[DIGEST] if usable else ""}

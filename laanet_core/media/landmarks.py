@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import io
+import json
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Executor
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
+from laanet_core.account import ENTRY, Account, input_digest
 from laanet_core.datasets.index import STORED
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
@@ -29,6 +31,7 @@ from laanet_core.tables import read_table, write_table
 from laanet_core.work.folder import WorkDir, code_version, item_key
 from laanet_core.work.items import run_items
 from laanet_core.work.outputs import output_path
+from laanet_core.writing import write_bytes
 
 COLUMNS = ["video_id", "status", "reason", "n_crops", "n_landmarks"]
 OUTSIDE = 0.5
@@ -41,9 +44,10 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class LandmarksTask:
-    """One video's shard of crops; boxes: (frame, face) -> face box in crop pixels over the crop's side."""
+    """One video's shard of crops and the digest of its content; boxes: (frame, face) -> face box in crop pixels over the crop's side."""
 
     shard: str
+    digest: str
     boxes: dict[tuple[int, int], tuple[float, ...]]
     assets: str
 
@@ -60,10 +64,13 @@ def cache_landmarks(crops: Path, out_h5: Path, out_csv: Path, assets: Path, work
     predictor = file_digest(shape_predictor.predictor_file(assets))
     code = code_version(sys.modules[__name__], shape_predictor, shards)
     keys = {name: item_key(crops=video["digest"], predictor=predictor, code=code) for name, video in usable.items()}
-    tasks = {name: LandmarksTask(str(output_path(crops, name, ".tar").absolute()), boxes[name], str(assets.absolute())) for name in usable}
+    tasks = {
+        name: LandmarksTask(str(output_path(crops, name, ".tar").absolute()), video["digest"], boxes[name], str(assets.absolute()))
+        for name, video in usable.items()
+    }
     items = run_items(work, keys, find_landmarks, tasks, executor, "landmarks", give_up_landmarks)
     found = {name: _load_item(item) for name, item in items.items()}
-    _write_store(out_h5, found)
+    _write_store(out_h5, found, Account({}, {f"crops/{crops.name}": input_digest(crops), "assets/dlib_68_landmarks": predictor}, code))
     table = [_row(video, found.get(video["video_id"])) for video in videos]
     write_table(out_csv, COLUMNS, table)
     return summarise("landmarks", table)
@@ -72,7 +79,7 @@ def cache_landmarks(crops: Path, out_h5: Path, out_csv: Path, assets: Path, work
 def find_landmarks(task: LandmarksTask, path: Path) -> None:
     """Write the landmarks of one video's crops as npz: points (n, 68, 2), frames (n,), faces (n,)."""
     kept: list[tuple[Points, int, int]] = []
-    with Shard(Path(task.shard)) as shard:
+    with Shard(Path(task.shard), task.digest) as shard:
         for member, frame, face in crop_members(shard):
             rgb = read_rgb(shard, member)
             side = rgb.shape[0]
@@ -127,16 +134,16 @@ def _load_item(path: Path) -> dict[str, NDArray[Any]]:
         return {name: arrays[name] for name in ("points", "frames", "faces", "reason")}
 
 
-def _write_store(path: Path, found: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
-    """Write the HDF5 file under a temporary name, videos in the order of their ids, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with h5py.File(temporary, "w", track_order=False) as file:
+def _write_store(path: Path, found: Mapping[str, Mapping[str, NDArray[Any]]], made: Account) -> None:
+    """Write the HDF5 file, videos in the order of their ids; in memory first, since HDF5 does not say that a disk is full."""
+    content = io.BytesIO()
+    with h5py.File(content, "w", track_order=False) as file:
+        file.attrs[ENTRY] = json.dumps(made.as_json(), sort_keys=True)
         for name in sorted(found):
             if len(found[name]["frames"]):
                 for key in STORED:
                     file.create_dataset(f"{name}/{key}", data=found[name][key], track_times=False)
-    os.replace(temporary, path)
+    write_bytes(path, content.getvalue())
 
 
 def _row(video: Mapping[str, str], found: Mapping[str, NDArray[Any]] | None) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import os
 import re
 import tarfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from laanet_core.account import ENTRY, Account
 from laanet_core.errors import LaanetError
 
 NOTE = "video.json"
@@ -26,27 +30,63 @@ PNG_OPTIONS = (
 """Rows less the one above, and runs alone: on 720p frames half the time of zlib's level 1, to write and to read, at the same size."""
 MOST_BYTES = 1 << 30
 """A member that claims more is refused."""
+DIGEST = "digest"
+"""Of a shard's content, in its note."""
+_checked: dict[Path, tuple[int, int, int, int, str]] = {}
+"""Shards whose content this process has compared with a digest: device, inode, size, modification time, and the digest."""
 _CROP = re.compile(r"(\d{6,})(?:\.(\d+))?\.png")
 
 
-def write_shard(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Write an uncompressed tar of (name, bytes), in their order, with fixed owner, mode and time."""
+@dataclass(frozen=True)
+class Note:
+    """The last member of a video's shard, so that images can be written as they come: status, reason and facts, and what made it all."""
+
+    video_id: str
+    facts: Mapping[str, Any]
+    made: Account
+
+
+class ShardDigest:
+    """SHA-256 of a shard's images, by name, and of its facts; what made them does not count, so that the same content is the same."""
+
+    def __init__(self) -> None:
+        self._running = hashlib.sha256()
+
+    def add(self, name: str, content: bytes) -> None:
+        """Take the next image in."""
+        self._running.update(f"{name} {len(content)}\n".encode())
+        self._running.update(content)
+
+    def finish(self, facts: Mapping[str, Any]) -> str:
+        """The digest of all images and these facts."""
+        self._running.update(json.dumps(facts, sort_keys=True).encode())
+        return self._running.hexdigest()
+
+
+def write_shard(path: Path, members: Iterable[tuple[str, bytes] | Note]) -> None:
+    """Write an uncompressed tar of (name, bytes), in their order, and of the note, with fixed owner, mode and time."""
+    digest = ShardDigest()
     with path.open("wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, content in members:
+        for member in members:
+            if isinstance(member, Note):
+                note = {**member.facts, DIGEST: digest.finish(member.facts), ENTRY: member.made.as_json()}
+                name, content = f"{member.video_id}/{NOTE}", json.dumps(note, sort_keys=True).encode()
+            else:
+                name, content = member
+                digest.add(name, content)
             info = tarfile.TarInfo(name)
             info.size, info.mode = len(content), 0o444
             tar.addfile(info, io.BytesIO(content))
 
 
-def note_member(video_id: str, facts: Mapping[str, Any]) -> tuple[str, bytes]:
-    """The last member of a video's shard, so that images can be written as they come: status, reason and facts as JSON."""
-    return f"{video_id}/{NOTE}", json.dumps(facts, sort_keys=True).encode()
-
-
 class Shard:
-    """A tar opened for random access by member name; raises LaanetError when it is missing or damaged."""
+    """A tar opened for random access by member name; raises LaanetError when it is missing or damaged.
 
-    def __init__(self, path: Path) -> None:
+    digest: that of the content that is wanted, from videos.csv. Another content is refused, so that nothing is ever made of images that
+    were exchanged meanwhile. A file is read for it once a process, while its size and times stay the same.
+    """
+
+    def __init__(self, path: Path, digest: str | None = None) -> None:
         self.path = path
         try:
             self._file = path.open("rb")
@@ -55,7 +95,41 @@ class Shard:
         except FileNotFoundError:
             raise LaanetError(f"{path}: not found; build it with 'dvc repro'.") from None
         except tarfile.TarError as error:
-            raise LaanetError(f"{path}: not a whole tar shard ({error}); remove it and run 'dvc repro'.") from None
+            raise LaanetError(f"{path}: not a complete tar shard ({error}); remove it and run 'dvc repro'.") from None
+        if digest is not None:
+            self._check(digest)
+
+    def _check(self, digest: str) -> None:
+        facts = os.fstat(self._file.fileno())
+        known = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, digest)
+        if _checked.get(self.path) == known:
+            return
+        found = self.digest()
+        if found != digest:
+            self.close()
+            raise LaanetError(
+                f"{self.path}: its content is not that of videos.csv (digest {found[:12]}, expected {digest[:12]}); it was damaged or "
+                "exchanged by another command; run 'laanet verify', then 'dvc repro'."
+            )
+        _checked[self.path] = known
+
+    def digest(self) -> str:
+        """The digest of the content, as `write_shard` took it."""
+        running = ShardDigest()
+        for name in self.names():
+            if not name.endswith(f"/{NOTE}"):
+                running.add(name, self.read(name))
+        facts = self.note() if any(name.endswith(f"/{NOTE}") for name in self.names()) else {}
+        return running.finish({name: fact for name, fact in facts.items() if name not in {DIGEST, ENTRY}})
+
+    def note(self) -> dict[str, Any]:
+        """The JSON note: facts, digest, and what made the shard; raises LaanetError where there is none."""
+        name = next((name for name in reversed(self._places) if name.endswith(f"/{NOTE}")), NOTE)
+        try:
+            facts: dict[str, Any] = json.loads(self.read(name))
+        except ValueError:
+            raise LaanetError(f"{self.path}: {name} is no note of a shard; remove the file and run 'dvc repro'.") from None
+        return facts
 
     def names(self) -> list[str]:
         """Names of all members, in order."""
@@ -89,8 +163,7 @@ class Shard:
 def read_note(path: Path) -> dict[str, Any]:
     """The JSON note of a video's shard."""
     with Shard(path) as shard:
-        facts: dict[str, Any] = json.loads(shard.read(shard.names()[-1]))
-    return facts
+        return shard.note()
 
 
 def crop_members(shard: Shard) -> list[tuple[str, int, int]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,11 +14,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from laanet_core.account import Account
 from laanet_core.errors import LaanetError
 from laanet_core.model.backbone import Normalisation
 from laanet_core.model.calibration import FLATTEST, LARGEST_INTERCEPT, STEEPEST, Calibration, Calibrations
 from laanet_core.model.laanet import LAANet
 from laanet_core.params import ModelParams, Section, describe
+from laanet_core.writing import write_bytes
 
 # One metadata entry: safetensors writes several in no fixed order, and the file's bytes must be the same each time.
 _ENTRY = "laanet"
@@ -53,23 +55,28 @@ class _Calibrations(Section):
 
 
 class Description(Section):
-    """What a checkpoint says of its network; image_size: pixels of a side of the crops it is for; calibrations: if fitted."""
+    """What a checkpoint says of its network; image_size: pixels of a side of the crops it is for; calibrations: if fitted.
+
+    made: the account of its training; digest: SHA-256 of all the rest of the file. Checkpoints of earlier versions have neither.
+    """
 
     model: ModelParams
     image_size: int | None = Field(ge=32, le=4096)
     normalisation: _Input
     calibrations: _Calibrations | None = None
+    made: dict[str, Any] | None = None
+    digest: str | None = None
 
 
-def description_of(model: LAANet) -> str:
-    """The network's parameters, image size, normalisation and calibrations as JSON: a `Description`."""
-    described = {
+def description_of(model: LAANet) -> dict[str, Any]:
+    """The network's parameters, image size, normalisation, calibrations and account as JSON: a `Description` without digest."""
+    return {
         "model": model.params.model_dump(),
         "image_size": model.image_size,
         "normalisation": model.normalisation._asdict(),
         "calibrations": _described(model.calibrations),
+        "made": model.made and model.made.as_json(),
     }
-    return json.dumps(described, sort_keys=True)
 
 
 def _described(calibrations: Calibrations | None) -> dict[str, Any] | None:
@@ -80,9 +87,21 @@ def _described(calibrations: Calibrations | None) -> dict[str, Any] | None:
 
 
 def save_model(model: LAANet, path: Path) -> None:
-    """Write a network's weights, parameters, image size, normalisation and calibrations; same network, same bytes. Atomic."""
+    """Write a network's weights, and what `description_of` says of it; same network, same bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_atomically(path, save(tensors, metadata={_ENTRY: description_of(model)}))
+    described = description_of(model)
+    entry = json.dumps({**described, "digest": _digest(described, tensors)}, sort_keys=True)
+    write_bytes(path, save(tensors, metadata={_ENTRY: entry}))
+
+
+def _digest(described: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of a description and of the names, types, shapes and bytes of tensors."""
+    running = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        running.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        running.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return running.hexdigest()
 
 
 def load_model(path: str | Path) -> LAANet:
@@ -93,12 +112,13 @@ def load_model(path: str | Path) -> LAANet:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if _ENTRY not in metadata:
-                raise ValueError("its metadata describes no network")
-            described = Description.model_validate(json.loads(metadata[_ENTRY]))
+            entry = _entry(file)
+            described = Description.model_validate(entry)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         check_entries(tensors, described.model)
+        digest = entry.pop("digest", None)
+        if digest is not None and digest != _digest(entry, tensors):
+            raise ValueError("it is damaged: its weights or their description are not those that were written")
         model = _model_of(described).to(_precision(tensors))
         model.load_state_dict(tensors)
     except FileNotFoundError:
@@ -107,6 +127,17 @@ def load_model(path: str | Path) -> LAANet:
         reason = describe(error) if isinstance(error, ValidationError) else str(error)
         raise LaanetError(f"{path}: no checkpoint of this project ({brief(reason)}); train again or give another file.") from None
     return model.eval()
+
+
+def _entry(file: Any) -> dict[str, Any]:
+    """The metadata of an open checkpoint."""
+    metadata = file.metadata() or {}
+    if _ENTRY not in metadata:
+        raise ValueError("its metadata describes no network")
+    entry = json.loads(metadata[_ENTRY])
+    if not isinstance(entry, dict):
+        raise ValueError("its metadata describes no network")
+    return entry
 
 
 def check_entries(tensors: Mapping[str, Tensor], params: ModelParams) -> None:
@@ -124,18 +155,6 @@ def check_entries(tensors: Mapping[str, Tensor], params: ModelParams) -> None:
             raise ValueError(f"entry {name!r} is {found.dtype} {tuple(found.shape)}, the network's is {entry.dtype} {tuple(entry.shape)}")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all; raises LaanetError where it cannot be."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise LaanetError(f"{path}: cannot be written ({error.strerror}); give another place.") from None
-
-
 def _precision(tensors: Mapping[str, Tensor]) -> torch.dtype:
     found = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}
     if found not in _PRECISIONS:
@@ -148,6 +167,7 @@ def _model_of(described: Description) -> LAANet:
     model = LAANet(described.model, described.image_size)
     model.normalisation = Normalisation(described.normalisation.mean, described.normalisation.std)
     model.calibrations = _calibrations_of(described.calibrations) if described.calibrations else None
+    model.made = None if described.made is None else Account.parse(described.made)
     return model
 
 

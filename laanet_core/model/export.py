@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from laanet_core.errors import LaanetError
-from laanet_core.model.checkpoint import brief, description_of, load_model, write_atomically
+from laanet_core.model.checkpoint import brief, description_of, load_model
 from laanet_core.model.laanet import LAANet, Output
+from laanet_core.writing import write_bytes
 
 _TOLERANCE = 1e-3
 _BATCH = 2
@@ -65,7 +67,7 @@ def export_onnx(source: Path, out: Path, image_size: int | None = None) -> float
     difference = _difference(content, images, expected)
     if not difference <= _TOLERANCE:
         raise LaanetError(f"{out}: not written, for its outputs would differ from torch's by {difference:.1e}; use the checkpoint itself.")
-    write_atomically(out, content)
+    write_bytes(out, content)
     return difference
 
 
@@ -88,7 +90,7 @@ def _onnx_bytes(model: LAANet, images: Tensor, outputs: list[str]) -> bytes:
     exported = program.model_proto  # type: ignore[union-attr]
     for node in exported.graph.node:
         del node.metadata_props[:]  # the exporter's notes: this machine's paths
-    onnx.helper.set_model_props(exported, {"laanet": description_of(model)})
+    onnx.helper.set_model_props(exported, {"laanet": json.dumps(description_of(model), sort_keys=True)})
     content: bytes = exported.SerializeToString()
     return content
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from laanet_core.account import Account
 from laanet_core.errors import LaanetError
 from laanet_core.model.backbone import LevelsBackbone, PooledBackbone
 from laanet_core.model.calibration import Calibrations
@@ -37,7 +38,7 @@ class LAANet(nn.Module):
 
     params: what it is made of; image_size: pixels of a side of the crops it is trained on (with a pyramid or head it takes any
     multiple of 32); normalisation: mean and deviation of its input, at first those that timm gives for the backbone; calibrations: what
-    turns its logits into probabilities, where that has been fitted.
+    turns its logits into probabilities, where that has been fitted; made: the account of the training that made its weights, if any.
     Raises LaanetError for a backbone that timm does not know or that cannot do this.
     """
 
@@ -55,6 +56,7 @@ class LAANet(nn.Module):
             self._make_pyramid(params)
         self.normalisation = self.backbone.normalisation
         self.calibrations: Calibrations | None = None
+        self.made: Account | None = None
 
     def _make_plain(self, params: ModelParams) -> None:
         self.backbone = PooledBackbone(params.backbone, params.drop_path, params.padded_for)

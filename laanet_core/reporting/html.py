@@ -17,7 +17,7 @@ from laanet_core.params import DatasetParams, Params
 from laanet_core.reporting.dataset_pictures import quality_pictures, score_pictures, spread_picture
 from laanet_core.reporting.faces import faces_of
 from laanet_core.reporting.measure_names import MEASURE_NAMES
-from laanet_core.reporting.page_templates import ROWS_SHOWN, page_template, write_whole
+from laanet_core.reporting.page_templates import ROWS_SHOWN, page_template
 from laanet_core.reporting.pictures import Rgb, sheet_picture
 from laanet_core.reporting.provenance import Provenance
 from laanet_core.reporting.results import DatasetResult, read_json, read_log, read_result
@@ -26,6 +26,7 @@ from laanet_core.reporting.run_pictures import robustness_picture, training_pict
 from laanet_core.reporting.table_views import table_view, this_run
 from laanet_core.reporting.verdicts import verdict
 from laanet_core.tables import read_table
+from laanet_core.writing import write_text
 
 DEMO_ROOT = "data/raw/demo"
 CHECKPOINTS = Path("data/checkpoints")
@@ -55,7 +56,7 @@ def build_report(files: ReportFiles, sheet: Rgb | None, params: Params, provenan
         params=params, results=results, provenance=provenance, rows_shown=ROWS_SHOWN,
         **_overview(results, params), **_paper(results, files, params), **_datasets(results), **_training(files.training, sheet, params),
     )  # fmt: skip
-    write_whole(out, page)
+    write_text(out, page)
 
 
 def is_demo(dataset: DatasetParams) -> bool:

@@ -63,7 +63,7 @@ class Crops(Dataset[tuple[Face, int, "Face | None"]]):
     def read(self, clip: Clip, number: int) -> Face:
         """One crop of a clip."""
         member = clip.members[number]
-        rgb = read_rgb(_open_shard(clip.shard), member)
+        rgb = read_rgb(_open_shard(clip.shard, clip.digest), member)
         if rgb.shape[:2] != (self.size, self.size):
             found = f"{rgb.shape[1]}x{rgb.shape[0]}"
             raise LaanetError(f"{clip.shard}: {member} has {found} pixels, but crops.size is {self.size}; run 'dvc repro'.")
@@ -96,8 +96,8 @@ def _collate_faces(faces: Sequence[Face]) -> Faces:
 
 
 @lru_cache(maxsize=_OPEN_SHARDS)
-def _open_shard(path: Path) -> Shard:
-    return Shard(path)
+def _open_shard(path: Path, digest: str) -> Shard:
+    return Shard(path, digest)
 
 
 def _start_loader_worker(_: int) -> None:

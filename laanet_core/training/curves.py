@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from laanet_core.model.checkpoint import write_atomically
 from laanet_core.training.log import LogRow
+from laanet_core.writing import write_text
 
 TRAINING = ("loss", "loss_class", "loss_heatmap", "loss_consistency", "learning_rate")
 
@@ -22,4 +22,4 @@ def write_curves(folder: Path, points: Sequence[Sequence[float]], rows: Sequence
 
 def _write(path: Path, name: str, values: Iterable[tuple[int, float]]) -> None:
     """One curve, whole or not at all."""
-    write_atomically(path, "".join([f"step\t{name}\n", *(f"{step}\t{value!r}\n" for step, value in values)]).encode())
+    write_text(path, "".join([f"step\t{name}\n", *(f"{step}\t{value!r}\n" for step, value in values)]))

@@ -18,17 +18,22 @@ from laanet_core.media.shards import Shard, crop_members
 from laanet_core.params import Params, Split
 from laanet_core.randomness import numpy_generator
 from laanet_core.synthesis.hulls import usable_faces
+from laanet_core.tables import read_table
 
 VALIDATION = -1
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The usable crops of a video, and who is seen in it: its tar shard, members (n > 0) and landmarks (n, 68, 2) in crop pixels."""
+    """The usable crops of a video, and who is seen in it.
+
+    shard: its tar; digest: of the shard's content; members: names of the crops (n > 0); points: landmarks (n, 68, 2) in crop pixels.
+    """
 
     video_id: str
     person: str
     shard: Path
+    digest: str
     members: list[str]
     points: NDArray[np.float32]
 
@@ -55,9 +60,10 @@ def read_clips(split: Split, crops: Path, landmarks: Path, index: Path, label: L
     to be made of them: those whose landmarks allow no blend are left out. Raises LaanetError when there is no video.
     """
     asked = [row for row in read_index(index) if row.label == label and row.split == split]
+    digests = {video["video_id"]: video["digest"] for video in read_table(crops / "videos.csv", ["video_id", "digest"])}
     with LandmarkStore(landmarks) as store:
         known = set(store.video_ids())
-        found = [_read_clip(row, crops, store) for row in asked if row.video_id in known]
+        found = [_read_clip(row, crops, digests[row.video_id], store) for row in asked if row.video_id in known]
     kept = [clip if blend_size is None else _blendable(clip, blend_size) for clip in found]
     clips = [clip for clip in kept if clip.members]
     if not clips:
@@ -67,14 +73,14 @@ def read_clips(split: Split, crops: Path, landmarks: Path, index: Path, label: L
     return Footage(clips, sum(len(clip.members) for clip in found) - sum(len(clip.members) for clip in clips))
 
 
-def _read_clip(row: IndexRow, crops: Path, store: LandmarkStore) -> Clip:
+def _read_clip(row: IndexRow, crops: Path, digest: str, store: LandmarkStore) -> Clip:
     """The crops of a video that have landmarks, in the order of the landmarks."""
     path = crops / f"{row.video_id}.tar"
     with Shard(path) as shard:
         members = {(frame, face): member for member, frame, face in crop_members(shard)}
     keys = list(zip(store.frames(row.video_id).tolist(), store.faces(row.video_id).tolist(), strict=True))
     there = [number for number, key in enumerate(keys) if key in members]
-    return Clip(row.video_id, row.person, path, [members[keys[number]] for number in there], store.points(row.video_id)[there])
+    return Clip(row.video_id, row.person, path, digest, [members[keys[number]] for number in there], store.points(row.video_id)[there])
 
 
 def _blendable(clip: Clip, size: int) -> Clip:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from laanet_core.tables import write_table
+from laanet_core.writing import write_json
 
 
 @dataclass(frozen=True)
@@ -48,5 +48,4 @@ def write_metrics(path: Path, best: LogRow, left_out: int) -> None:
         "train_loss": best.loss,
         "crops_left_out": left_out,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(metrics, indent=2) + "\n")
+    write_json(path, metrics, indent=2)

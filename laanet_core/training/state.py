@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ import torch
 
 from laanet_core.training.learner import Learner
 from laanet_core.training.log import LogRow
+from laanet_core.writing import replacing
 
 
 @dataclass
@@ -39,12 +39,8 @@ def save_state(folder: Path, learner: Learner, position: Position, keep_last: in
     folder.mkdir(parents=True, exist_ok=True)
     state = {"position": asdict(position), **{name: part.state_dict() for name, part in _parts(learner).items()}}
     path = folder / f"state-{position.step:08d}-{len(position.rows):05d}.pt"
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    with replacing(path, durable=True) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
     for old in _states(folder)[keep_last:]:
         old.unlink()
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,9 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils.data import Sampler
 
-from laanet_core.errors import LaanetError
+from laanet_core.account import Account, write_account
+from laanet_core.errors import GOES_ON, InterruptedRunError, LaanetError
+from laanet_core.interrupts import Interrupts, deferred_interrupts
 from laanet_core.memory import keep_freed_memory
 from laanet_core.model import LAANet, build_model, save_model
 from laanet_core.model.calibration import Calibrations
@@ -35,6 +36,7 @@ from laanet_core.training.partners import partners_of
 from laanet_core.training.processes import gather_objects, mean_over_processes, open_fabric
 from laanet_core.training.state import load_state, save_state
 from laanet_core.training.validation import Validation, calibrations_of, validate
+from laanet_core.writing import copy_file
 
 _BEST, _LAST = "best.safetensors", "last.safetensors"
 MOST_LOADERS = 8
@@ -46,7 +48,7 @@ class TrainingFiles:
     """What a training reads and writes.
 
     crops: folder of shards; landmarks: HDF5; index: CSV; assets: folder with `<backbone>/weights.*`;
-    out: folder of the checkpoints; reports: folder of log.csv, metrics.json and the curves.
+    out: folder of the checkpoints; reports: folder of log.csv, metrics.json, made.json and the curves.
     """
 
     crops: Path
@@ -57,15 +59,17 @@ class TrainingFiles:
     reports: Path
 
 
-def train(params: Params, files: TrainingFiles, work: Path) -> None:
+def train(params: Params, files: TrainingFiles, work: Path, made: Account) -> None:
     """Train the network on the train videos of a data set; resume where an earlier call with this `work` was ended.
 
-    work: folder of the unfinished training, the caller's to key by everything that the result depends on and to delete afterwards.
+    work: folder of the unfinished training, the caller's to key by everything that the result depends on and to delete afterwards; log
+    and curves so far are there too. made: the account of the result.
     Writes `out/model.safetensors` (best validation AUC) and `out/last.safetensors`, each calibrated on its own validation,
-    `reports/log.csv` (a row an epoch), the curves, and `reports/metrics.json`. Same inputs and number of threads give the same bytes on
-    a CPU, interrupted or not.
+    `reports/log.csv` (a row an epoch), the curves, `reports/metrics.json`, and the account in each checkpoint and `reports/made.json`.
+    Same inputs and number of threads give the same bytes on a CPU, interrupted or not.
     Under torchrun every process calls this, and the first of them writes.
-    Raises LaanetError for an empty split, too few crops, weights that do not fit, and a loss that is not finite.
+    Raises LaanetError for an empty split, too few crops, weights that do not fit, and a loss that is not finite; InterruptedRunError
+    after Ctrl-C, once the state of the step under way is saved.
     """
     fabric = open_fabric()
     rank, processes = fabric.global_rank, fabric.world_size
@@ -74,13 +78,14 @@ def train(params: Params, files: TrainingFiles, work: Path) -> None:
     keep_freed_memory()
     with repeatable(fabric.device):
         learner = Learner(start_model(params, files.assets), params, fabric)
-        training = Training(params, learner, batches.steps_per_epoch, files.reports, work)
+        learner.judged.made = made
+        training = Training(params, learner, batches.steps_per_epoch, work)
         training.tell_left_out(known.real)
         batches.start = training.position.step
         pairs = _make_pairs(known, batches, params, fabric, augmented=True)
         validation = validation_batches(held_out.real.clips, params)[rank::processes]
         training.run(pairs, _make_pairs(held_out, validation, params, fabric, augmented=False))
-    training.publish(files.out)
+    training.publish(files, made)
     fabric.barrier()
 
 
@@ -135,8 +140,8 @@ def start_model(params: Params, assets: Path) -> LAANet:
 class Training:
     """A training under way: what learns, and where it stands. One of several processes writes; all of them know the position."""
 
-    def __init__(self, params: Params, learner: Learner, steps_per_epoch: int, reports: Path, work: Path) -> None:
-        self.params, self.learner, self.steps_per_epoch, self.reports, self.work = params, learner, steps_per_epoch, reports, work
+    def __init__(self, params: Params, learner: Learner, steps_per_epoch: int, work: Path) -> None:
+        self.params, self.learner, self.steps_per_epoch, self.work = params, learner, steps_per_epoch, work
         self.steps = params.train.epochs * steps_per_epoch
         self.position = load_state(work, learner)
         steps = set(gather_objects(self.position.step))
@@ -158,16 +163,20 @@ class Training:
             self._say(f"train: {footage.left_out} of {crops} crops are left out: their landmarks allow no blend")
 
     def run(self, batches: Iterable[Batch], validation: Iterable[Batch]) -> None:
-        """Take the steps that are left; validate after each epoch; save the state on the way."""
-        with Progress("train", self.steps, self.position.step, shown=self.writes) as progress:
+        """Take the steps that are left; validate after each epoch; save the state on the way, and when Ctrl-C ends the run."""
+        # one of several processes must not stop alone: the launcher ends them all
+        watch = deferred_interrupts() if self.learner.fabric.world_size == 1 else nullcontext(Interrupts())
+        with watch as interrupts, Progress("train", self.steps, self.position.step, shown=self.writes) as progress:
             start = before = time.monotonic()
             for batch in self._waiting_for(batches):
                 losses = self.step(batch)
-                if self.position.step % self.steps_per_epoch == 0:
+                finished = self.position.step % self.steps_per_epoch == 0
+                if finished:
                     self.finish_epoch(validation)
+                if finished or interrupts.asked or self.position.step % self.params.train.save_every == 0:
                     self.save()
-                elif self.position.step % self.params.train.save_every == 0:
-                    self.save()
+                if interrupts.asked:
+                    raise InterruptedRunError(f"train: interrupted at step {self.position.step} of {self.steps}; {GOES_ON}")
                 before, last = time.monotonic(), before
                 waited = self.waited_s / (before - start)
                 progress.advance(self._note(losses, self.params.train.batch_size / (before - last), waited))
@@ -251,20 +260,20 @@ class Training:
         """Save the state and what there is of log and curves; what happens after it is done again, alike, by a run that resumes."""
         if self.writes:
             save_state(self.work, self.learner, self.position, self.params.train.keep_last)
-            self._report()
+            self._report(self.work)
 
-    def publish(self, out: Path) -> None:
+    def publish(self, files: TrainingFiles, made: Account) -> None:
         """Write the outputs of a finished training."""
         if self.writes:
-            out.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.work / _BEST, out / "model.safetensors")
-            shutil.copyfile(self.work / _LAST, out / "last.safetensors")
-            self._report()
-            write_metrics(self.reports / "metrics.json", self.position.rows[self.position.best], self.left_out)
+            copy_file(self.work / _BEST, files.out / "model.safetensors")
+            copy_file(self.work / _LAST, files.out / "last.safetensors")
+            self._report(files.reports)
+            write_metrics(files.reports / "metrics.json", self.position.rows[self.position.best], self.left_out)
+            write_account(files.reports / "made.json", made)
 
-    def _report(self) -> None:
-        write_log(self.reports / "log.csv", self.position.rows)
-        write_curves(self.reports, self.position.points, self.position.rows)
+    def _report(self, folder: Path) -> None:
+        write_log(folder / "log.csv", self.position.rows)
+        write_curves(folder, self.position.points, self.position.rows)
 
     def _note(self, losses: Losses, images_per_second: float, waited: float) -> str:
         """The progress line: losses and learning rate of the step, the speed, the part of the time spent on pairs, the last validation."""

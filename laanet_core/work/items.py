@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, as_completed
 from pathlib import Path
 from typing import Any
 
 from laanet_core.digests import file_digest
-from laanet_core.errors import LaanetError
+from laanet_core.errors import GOES_ON, InterruptedRunError, LaanetError
 from laanet_core.progress import Progress
 from laanet_core.work.folder import CRASHED, WorkDir
 from laanet_core.workers import WorkerDiedError
+from laanet_core.writing import replacing
 
 Compute = Callable[[Any, Path], None]
 GiveUp = Callable[[Any, Path, str], None]
@@ -82,9 +80,12 @@ def _compute_all(
                 died.append(name)
                 continue
             progress.advance(name)
-    except BaseException:
+    except BaseException as error:
         executor.shutdown(wait=False, cancel_futures=True)
         work.record.save()
+        if isinstance(error, KeyboardInterrupt):
+            counted = f"{progress.done} of {progress.total} finished"
+            raise InterruptedRunError(f"{progress.label}: interrupted with {counted}; {GOES_ON}") from None
         raise
     return sorted(died)
 
@@ -113,17 +114,7 @@ def _without(name: str, task: Any, path: Path, died: WorkerDiedError, give_up: G
 
 
 def compute_item(compute: Compute, task: Any, path: Path) -> str:
-    """Compute under a temporary name of this thread, then rename: a file that is there is whole, even after a power cut.
-
-    Returns the SHA-256 of the file.
-    """
-    temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_native_id()}.tmp")
-    try:
+    """Make an item and return the SHA-256 of its file."""
+    with replacing(path, durable=True) as temporary:
         compute(task, temporary)
-        digest = file_digest(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return digest
+        return file_digest(temporary)

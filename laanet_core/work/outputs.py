@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from laanet_core.errors import LaanetError
+from laanet_core.writing import copy_file
 
 
 def link_item(item: Path, out: Path) -> None:
@@ -16,7 +17,7 @@ def link_item(item: Path, out: Path) -> None:
     try:
         os.link(item, out)
     except OSError:
-        shutil.copyfile(item, out)
+        copy_file(item, out)
 
 
 def output_path(folder: Path, video_id: str, suffix: str) -> Path:

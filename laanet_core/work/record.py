@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
 from laanet_core.digests import SAVE_EVERY_S, file_digest
+from laanet_core.writing import write_text
 
 
 class ItemRecord:
@@ -74,8 +74,5 @@ class ItemRecord:
             self._write(self._last_used)
 
     def _write(self, used: list[str]) -> None:
-        text = json.dumps({"used": used, "files": self._files}, sort_keys=True)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        temporary.write_text(text)
-        os.replace(temporary, self.path)
+        write_text(self.path, json.dumps({"used": used, "files": self._files}, sort_keys=True))
         self._saved = time.monotonic()

@@ -17,6 +17,7 @@ from laanet_core.errors import LaanetError
 from laanet_core.parallel import worker_count
 from laanet_core.progress import Progress
 from laanet_core.work.folder import steps
+from laanet_core.work.records import Finding, Objects, examine, read_records
 
 CHUNK = 1 << 20
 
@@ -35,7 +36,7 @@ class Claim(NamedTuple):
 class Verdict:
     """What was found. checked: files read; n_bytes: in them; damaged: every name of those whose bytes are not what was once written;
     other: outputs that are not what dvc.lock has, but may well be sound; absent: listed but not here; unknown: items of which no digest
-    was recorded."""
+    was recorded; findings: what artefacts say against DVC's records of them."""
 
     checked: int = 0
     n_bytes: int = 0
@@ -43,10 +44,11 @@ class Verdict:
     other: list[Path] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     unknown: int = 0
+    findings: list[Finding] = field(default_factory=list)
 
 
 def verify(project: Path, cache: Path, work: Path) -> Verdict:
-    """Read every artefact of a project and compare it with its digest.
+    """Read every artefact of a project and compare it with its digest, and what it says of itself with DVC's records of it.
 
     project: folder of dvc.lock, which lists each output with its MD5; cache: DVC's folder of objects, each named by its MD5; work: the
     work folder, whose records hold the SHA-256 of finished items. A file that has several names is read once. An output that shares no
@@ -66,12 +68,14 @@ def verify(project: Path, cache: Path, work: Path) -> Verdict:
             verdict.checked += 1
             verdict.n_bytes += size
             progress.advance()
+    objects = Objects(cache)
+    verdict.findings = [finding for record in read_records(project / "dvc.lock", cache) for finding in examine(record, objects)]
     verdict.damaged.sort()
     verdict.other.sort()
     return verdict
 
 
-def remove_damaged(paths: list[Path]) -> None:
+def remove_files(paths: list[Path]) -> None:
     """Remove files, so that the next run makes them anew."""
     for path in paths:
         path.chmod(0o644)

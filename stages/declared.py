@@ -1,0 +1,52 @@
+"""What dvc.yaml says of one stage, with its `${...}` filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from laanet_core.account import flatten
+from laanet_core.errors import LaanetError
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Stage(NamedTuple):
+    """A stage of dvc.yaml. deps, outs: paths; params: keys of params.yaml."""
+
+    deps: list[str]
+    params: list[str]
+    outs: list[str]
+
+
+def read_stage(name: str, dataset: str | None, params: Mapping[str, Any], path: Path = Path("dvc.yaml")) -> Stage:
+    """The stage of a name, for a data set where there is one for each; params: the content of params.yaml.
+
+    Raises LaanetError when dvc.yaml is missing, malformed, or has no such stage.
+    """
+    try:
+        stages = yaml.load(path.read_text(), Loader=Loader)["stages"]  # noqa: S506 - a safe loader, compiled
+        definition = stages[name]
+        if dataset is not None:
+            definition = definition["do"]
+        fields = [_paths(definition.get(part, [])) for part in ("deps", "params")]
+        outs = [path for part in ("outs", "metrics", "plots") for path in _paths(definition.get(part, []))]
+        values = {**flatten(params), "key": dataset}
+        return Stage(*([_filled(text, values) for text in texts] for texts in (*fields, outs)))
+    except FileNotFoundError:
+        raise LaanetError(f"{path}: not found; run from the project's root.") from None
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise LaanetError(f"{path}: stage '{name}' is missing or malformed ({error}); restore it with 'git checkout {path}'.") from None
+
+
+def _paths(entries: Iterable[str | Mapping[str, Any]]) -> list[str]:
+    """Paths of entries, each of which is a path or maps one to its options."""
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> str:
+    return re.sub(r"\$\{([^}]+)\}", lambda match: str(values[match[1]]), text)

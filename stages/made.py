@@ -1,0 +1,47 @@
+"""Inputs of a stage compared, by their own accounts, with the parameters and with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from laanet_core.account import Account, differences, flatten, input_digest, input_name
+from laanet_core.errors import LaanetError
+from laanet_core.params import Params
+from laanet_core.work.artefacts import NETWORK, account_member, read_account
+from stages.declared import Stage
+
+
+def check_inputs(stage: Stage, params: Params) -> None:
+    """Raise LaanetError when an input was made with other parameters than these, or of other inputs than those that lie beside it."""
+    values = flatten(params.model_dump(mode="json"))
+    beside = {input_name(Path(dep)): Path(dep) for dep in stage.deps if dep.startswith("data/") and not dep.startswith("data/assets/")}
+    evaluations = [f"data/evaluation/{name}" for name in params.datasets if "data/evaluation" in stage.deps]
+    for dep in [*stage.deps, *evaluations]:
+        member = account_member(dep)
+        path = Path(dep, member or "")
+        if member is None or not Path(dep).exists():
+            continue
+        account = read_account(path) if path.exists() else None
+        if account is None:
+            raise LaanetError(f"{dep}: says nothing of what made it, as files of earlier versions do; make it again with 'dvc repro'.")
+        _check_params(path, account, values)
+        _check_inputs(path, account, beside)
+        network = read_account(path, NETWORK) if path.suffix == ".json" else None
+        if network is not None and params.evaluate.checkpoint.startswith("data/checkpoints/"):
+            _check_params(path, network, values)
+
+
+def _check_params(path: Path, account: Account, values: Mapping[str, Any]) -> None:
+    for difference in differences(account, values):
+        raise LaanetError(
+            f"{path}: was made with {difference.key} = {difference.made}, params.yaml has {difference.now}; make it again with "
+            "'dvc repro', or set the parameter back."
+        )
+
+
+def _check_inputs(path: Path, account: Account, beside: Mapping[str, Path]) -> None:
+    for name in sorted(account.inputs.keys() & beside.keys()):
+        if beside[name].exists() and input_digest(beside[name]) != account.inputs[name]:
+            raise LaanetError(f"{path}: was made from another {beside[name]} than the one that is here; run 'dvc repro'.")

@@ -1,0 +1,73 @@
+"""Ctrl-C ends a run in order: one sentence, status 130, no child left, and the same command goes on from there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+
+import pytest
+
+from tests.project import Project, processes_in
+
+GOES_ON = "what is finished is kept, and the same command goes on from there"
+
+
+def interrupt(project: Project, stage: str, *command: str, wait_s: float) -> tuple[int, str]:
+    """Start a command, press Ctrl-C while a stage is at work; its status and output."""
+    process = project.start(*command)
+    project.stage_process(stage)
+    time.sleep(wait_s)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    deadline = time.monotonic() + 10
+    while processes_in(project.root) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not processes_in(project.root), "a child lives on"
+    return process.returncode, output
+
+
+def test_an_interrupted_training_says_where_it_was_and_goes_on_from_there(project: Project) -> None:
+    before = project.outputs()
+    command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", "train"]
+    process = project.start(*command)
+    while not any((project.root / ".work/train").rglob("state-*.pt")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    found = re.search(rf"^train: interrupted at step (\d+) of 12; {GOES_ON}$", output, re.MULTILINE)
+    assert found, output
+    assert "Traceback" not in output
+    assert "exited with 130" in output
+    assert f"train: going on at step {found[1]} of 12" in project.dvc(*command[1:])
+    assert project.outputs() == before
+
+
+@pytest.mark.parametrize("stage", ["frames", "crops", "landmarks", "quality", "evaluate", "robustness"])
+def test_an_interrupted_stage_says_so_in_one_sentence_and_keeps_what_is_finished(project: Project, stage: str) -> None:
+    before, words = project.outputs(), [] if stage == "robustness" else ["demo"]
+    shutil.rmtree(project.root / ".work" / stage)
+    status, output = interrupt(project, stage, "python", "-m", f"stages.{stage}", *words, wait_s=0.2)
+    assert status == 130, output
+    assert "Traceback" not in output
+    assert re.search(rf"interrupted.*; {GOES_ON}$", output.strip()), output
+    assert not list((project.root / ".staged").iterdir())
+    project.dvc("repro", "--force", "--single-item", "--no-run-cache", "@".join([stage, *words]))
+    assert project.outputs() == before
+
+
+def test_an_interrupted_command_is_one_word_and_status_130(project: Project) -> None:
+    process = project.start("laanet", "run", "-S", "lambda2=3")
+    project.stage_process("train")
+    waiting = project.start("laanet", "run", "-S", "lambda2=4")
+    assert "; waiting for it to end" in waiting.stdout.readline()  # type: ignore[union-attr]
+    os.killpg(waiting.pid, signal.SIGINT)
+    assert waiting.communicate(timeout=60)[0] == "interrupted\n"
+    assert waiting.returncode == 130
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert re.search(rf"interrupted.*; {GOES_ON}", output), output
+    assert "Traceback" not in output
