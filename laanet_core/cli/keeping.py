@@ -43,7 +43,7 @@ def verify(
 
 def clean(
     most: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="What may be left, such as 50GB; the oldest items beyond it go as well.")
+        str | None, typer.Option(metavar="SIZE", help="What items may take, such as 50GB; the oldest beyond it go as well.")
     ] = None,
 ) -> None:
     """Remove from the work folder what the last run of each step did not use; outputs and DVC's cache stay as they are."""
@@ -53,4 +53,13 @@ def clean(
         report = clean_work(work_root(), in_bytes(most) if most else None)
     for step in report.busy:
         typer.echo(f"{step}: left alone, another run is writing there", err=True)
-    typer.echo(f"{report.removed} items removed ({in_words(report.freed)} freed), {report.kept} kept ({in_words(report.held)})")
+    parts = {
+        "fetched weights": report.fetched,
+        "states of trainings": report.states,
+        "records, folders and steps left alone" if report.busy else "records and folders": report.rest,
+    }
+    others = ", ".join(f"{name} {in_words(n_bytes)}" for name, n_bytes in parts.items())
+    typer.echo(
+        f"{report.removed} items removed ({in_words(report.freed)} freed), {report.kept} kept ({in_words(report.held)}); "
+        f"what is never removed takes {in_words(sum(parts.values()))} more ({others})"
+    )
