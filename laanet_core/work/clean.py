@@ -15,8 +15,8 @@ from laanet_core.work.folder import WorkDir, steps
 @dataclass
 class Cleaned:
     """What became of a work folder. removed, kept: items; freed, held: their bytes, freed only where no output or cache shares them;
-    fetched, states, rest: bytes that stay besides, of weights and packages, of unfinished trainings, and of all else there (records, folders,
-    steps left alone), so that these three and `held` are what the whole folder takes;
+    fetched, states, rest: bytes that stay besides, of fetched weights, of unfinished trainings, and of all else (records, folders, steps
+    left alone): these three and `held` are what the whole folder takes;
     busy: steps that another run was writing, which were left alone."""
 
     removed: int = 0
