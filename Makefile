@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate preset-demo preset-paper lock
+.PHONY: demo test lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate lock
 
 demo: .venv/installed  ## Build the embedded demo from raw video to reports/index.html
 	dvc repro
@@ -42,8 +42,8 @@ bench-scan: .venv/installed  ## Seconds of a rescan and of a dvc repro with noth
 estimate: .venv/installed  ## Hours and gigabytes of FF++ and DFDC on 1, 8 and 64 workers, from what bench-media measured
 	python -m benchmarks.estimate
 
-preset-demo preset-paper: preset-%: presets/%.yaml  ## Put a preset in place as params.yaml
-	cp $< params.yaml
+preset-%: .venv/installed  ## Put presets/<name>.yaml in place as params.yaml, with your own data sets kept
+	@laanet preset $*
 
 lock: .venv/installed  ## Resolve setup.cfg anew into requirements.lock
 	uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock

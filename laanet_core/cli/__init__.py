@@ -1,4 +1,4 @@
-"""The command `laanet`: what is done outside the pipeline, with checkpoints, experiments, scores and the files that it keeps."""
+"""The command `laanet`: what is done outside the pipeline, with parameters, checkpoints, experiments, scores and the files that it keeps."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import typer
 from laanet_core.cli.checkpoints import calibrate, explain, export, import_checkpoint
 from laanet_core.cli.experiments import collect, compare
 from laanet_core.cli.keeping import clean, verify
+from laanet_core.cli.presets import preset
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 
 
 @app.callback()
 def laanet() -> None:
-    """LAA-Net outside the pipeline: import and export checkpoints, compare detectors, check what is stored, make room."""
+    """LAA-Net outside the pipeline: presets, import and export of checkpoints, comparison of detectors, checks of what is stored, room."""
 
 
-for command in (import_checkpoint, export, explain, calibrate, compare, collect, verify, clean):
+for command in (preset, import_checkpoint, export, explain, calibrate, compare, collect, verify, clean):
     app.command()(command)
