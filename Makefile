@@ -48,7 +48,16 @@ preset-%: .venv/installed  ## Put presets/<name>.yaml in place as params.yaml, w
 lock: .venv/installed  ## Resolve setup.cfg anew into requirements.lock
 	uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
 
-.venv/installed: requirements.lock setup.cfg pyproject.toml
+# Programs of an environment name their Python by its full path: in a clone that was moved they do not start, in a copy they run the other's.
+MOVED := $(shell for program in pip dvc; do [ ! -e .venv/bin/$$program ] || { [ -e .venv/bin/python ] && \
+  [ "$$(sed -nE '1,2s,^[^/]*(/.*)/python.*,\1,p' .venv/bin/$$program)" -ef .venv/bin ]; } || echo moved; done)
+
+.PHONY: moved
+moved:
+	@echo ".venv was made at another place, or by a Python that is gone; making it anew"
+	@rm -rf .venv
+
+.venv/installed: requirements.lock setup.cfg pyproject.toml $(if $(MOVED),moved)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock

@@ -1,4 +1,4 @@
-"""The command `laanet`: what is done outside the pipeline, with parameters, checkpoints, experiments, scores and the files that it keeps."""
+"""The command `laanet`: what is done outside the pipeline, with parameters, checkpoints, experiments, scores and kept files."""
 
 from __future__ import annotations
 
