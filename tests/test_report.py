@@ -3,12 +3,14 @@
 import base64
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from laanet_core.errors import LaanetError
 from laanet_core.evaluation.robustness import RobustnessRow
+from laanet_core.parameter_changes import ParameterChange
 from laanet_core.params import DatasetParams, Params, QualityParams, load_params
 from laanet_core.reporting.provenance import Artefact, Provenance
 from laanet_core.reporting.results import read_result
@@ -107,6 +109,15 @@ def test_the_section_on_the_run_says_where_it_comes_from(page: Path, tmp_path: P
     unknown = Provenance(None, ("stages/<a>.py",), (Artefact("data/crops/demo", None),), (), "later", ("git is not installed.",))
     words = " ".join(Page(report(tmp_path, params, unknown)).words.split())
     assert all(part in words for part in ("revisionunknown", "not in dvc.lock", "git is not installed.", "stages/<a>.py"))
+
+
+def test_parameters_that_differ_from_the_revisions_stand_there_with_the_way_back(tmp_path: Path, page: Path, params: Params) -> None:
+    assert "git checkout params.yaml" not in Page(page).words
+    changed = replace(PROVENANCE, changed=("params.yaml",), parameters=(ParameterChange("lambda2", "1", "<10>"),))
+    words = " ".join(Page(report(tmp_path, params, changed)).words.split())
+    assert "changed since in 1 file; 1 parameter differs" in words
+    assert re.search(r"parameter ?in the revision ?in this run ?lambda2 ?1 ?<10>", words)
+    assert "git checkout params.yaml brings the revision’s back, dvc exp apply <name> those of an experiment" in words
 
 
 def test_one_class_only_is_reported_in_words(tmp_path: Path, params: Params) -> None:
