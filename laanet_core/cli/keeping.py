@@ -10,6 +10,7 @@ import typer
 
 from laanet_core.cli.errors import one_sentence
 from laanet_core.cli.project import dvc_cache
+from laanet_core.counted import counted
 from laanet_core.sizes import in_bytes, in_words
 from laanet_core.work.folder import work_root
 
@@ -29,7 +30,7 @@ def verify(
         typer.echo(f"not what dvc.lock has: {os.path.relpath(path)}")
     gone = f", {len(verdict.absent)} listed ones are not here" if verdict.absent else ""
     unknown = f", {verdict.unknown} work items without a digest" if verdict.unknown else ""
-    typer.echo(f"{verdict.checked} files ({in_words(verdict.n_bytes)}) read, {len(verdict.damaged)} damaged{gone}{unknown}")
+    typer.echo(f"{counted(verdict.checked, 'file')} ({in_words(verdict.n_bytes)}) read, {len(verdict.damaged)} damaged{gone}{unknown}")
     if verdict.other:
         typer.echo("'dvc checkout' or 'git checkout' brings back what dvc.lock has, 'dvc repro' makes it anew.", err=True)
     if not verdict.damaged:
@@ -60,6 +61,6 @@ def clean(
     }
     others = ", ".join(f"{name} {in_words(n_bytes)}" for name, n_bytes in parts.items())
     typer.echo(
-        f"{report.removed} items removed ({in_words(report.freed)} freed), {report.kept} kept ({in_words(report.held)}); "
+        f"{counted(report.removed, 'item')} removed ({in_words(report.freed)} freed), {report.kept} kept ({in_words(report.held)}); "
         f"what is never removed takes {in_words(sum(parts.values()))} more ({others})"
     )
