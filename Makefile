@@ -4,7 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate lock
+.DEFAULT_GOAL := demo
+.PHONY: help demo test lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate lock
+
+help:  ## These commands
+	@sed -nE 's/^([a-z%-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
 
 demo: .venv/installed  ## Build the embedded demo from raw video to reports/index.html
 	dvc repro

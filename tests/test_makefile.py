@@ -101,3 +101,10 @@ def test_a_linked_environment_is_at_its_place(clone: Path, tmp_path: Path) -> No
         program.write_text(program.read_text().replace(f"{clone}/.venv", f"{tmp_path}/elsewhere"))
     assert ANEW not in make(clone, tmp_path)
     assert made(clone) == 1
+
+
+def test_help_lists_every_command() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = {line.split()[1] for line in done.stdout.splitlines()}
+    assert {"help", "demo", "test", "lint", "figures", "estimate", "preset-%", "lock", "bench-train"} <= listed
+    assert "make preset-%           Put presets/<name>.yaml in place" in done.stdout
