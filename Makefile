@@ -4,7 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate preset-demo preset-paper lock
+.DEFAULT_GOAL := demo
+.PHONY: help demo test lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate lock
+
+help:  ## These commands
+	@sed -nE 's/^([a-z%-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
 
 demo: .venv/installed  ## Build the embedded demo from raw video to reports/index.html
 	dvc repro
@@ -42,13 +46,22 @@ bench-scan: .venv/installed  ## Seconds of a rescan and of a dvc repro with noth
 estimate: .venv/installed  ## Hours and gigabytes of FF++ and DFDC on 1, 8 and 64 workers, from what bench-media measured
 	python -m benchmarks.estimate
 
-preset-demo preset-paper: preset-%: presets/%.yaml  ## Put a preset in place as params.yaml
-	cp $< params.yaml
+preset-%: .venv/installed  ## Put presets/<name>.yaml in place as params.yaml, with your own data sets kept
+	@laanet preset $*
 
 lock: .venv/installed  ## Resolve setup.cfg anew into requirements.lock
 	uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
 
-.venv/installed: requirements.lock setup.cfg pyproject.toml
+# Programs of an environment name their Python by its full path: in a clone that was moved they do not start, in a copy they run the other's.
+MOVED := $(shell for program in pip dvc; do [ ! -e .venv/bin/$$program ] || { [ -e .venv/bin/python ] && \
+  [ "$$(sed -nE '1,2s,^[^/]*(/.*)/python.*,\1,p' .venv/bin/$$program)" -ef .venv/bin ]; } || echo moved; done)
+
+.PHONY: moved
+moved:
+	@echo ".venv was made at another place, or by a Python that is gone; making it anew"
+	@rm -rf .venv
+
+.venv/installed: requirements.lock setup.cfg pyproject.toml $(if $(MOVED),moved)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock

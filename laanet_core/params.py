@@ -359,6 +359,8 @@ def read_params(path: Path) -> dict[str, Any]:
         loaded: Any = yaml.safe_load(path.read_text())
     except FileNotFoundError:
         raise LaanetError(f"{path}: not found; run from the project's root or put a preset there with 'make preset-demo'.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LaanetError(f"{path}: cannot be read ({error}); put a text file with parameters there.") from None
     except yaml.YAMLError as error:
         raise LaanetError(f"{path}: not valid YAML ({' '.join(str(error).split())}); correct the line it names.") from None
     if not isinstance(loaded, dict):

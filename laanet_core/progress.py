@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 LOG_INTERVAL_S = 5.0
+LABEL_WIDTH = 28
+"""Columns of a terminal that a label takes at most: of 80, counts up to a million and times need some 35."""
 
 
 class Progress:
@@ -61,12 +63,19 @@ class Progress:
 
 
 def _bar() -> RichProgress:
-    """The bar of a terminal, imported for it alone: the index stage, which runs each time, starts a tenth of a second sooner."""
+    """The bar of a terminal, imported for it alone: the index stage, which runs each time, starts a tenth of a second sooner.
+
+    Counts and times are always whole: bar and note share what is left of the line, and a long label is cut short.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
+    from rich.table import Column
 
+    label = Column(no_wrap=True, overflow="ellipsis", max_width=LABEL_WIDTH)
+    note = Column(no_wrap=True, overflow="ellipsis", ratio=3)
     return RichProgress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"), console=Console(stderr=True),
+        TextColumn("{task.description}", markup=False, table_column=label), BarColumn(None, table_column=Column(ratio=1)),
+        MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False, table_column=note), console=Console(stderr=True), expand=True,
     )  # fmt: skip

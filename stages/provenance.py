@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 
+from laanet_core.parameter_changes import ParameterChange, parameter_changes
 from laanet_core.params import Params
 from laanet_core.reporting.provenance import Artefact, Provenance
 
@@ -35,15 +36,23 @@ class State(NamedTuple):
     gap: str | None
 
 
+class Parameters(NamedTuple):
+    """Parameters that are not as in the commit's params.yaml; a sentence where that cannot be known."""
+
+    changed: tuple[ParameterChange, ...]
+    gap: str | None
+
+
 def collect_provenance(params: Params, root: Path = Path()) -> Provenance:
     """The state of the project in `root`; what is missing there (git, a commit, dvc.lock) is said in words, never raised."""
     lock = read_lock(root / "dvc.lock")
     state = read_git(root, lock.written | {"dvc.lock"})
+    parameters = read_parameters(root)
     inputs = [path for name in params.datasets for path in (f"data/index/{name}.csv", f"data/crops/{name}")]
     artefacts = tuple(Artefact(path, lock.digests.get(path)) for path in [*inputs, params.evaluate.checkpoint])
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    gaps = tuple(gap for gap in (state.gap, lock.gap) if gap)
-    return Provenance(state.revision, state.changed, artefacts, describe_machine(), made, gaps)
+    gaps = tuple(gap for gap in (state.gap, parameters.gap, lock.gap) if gap)
+    return Provenance(state.revision, state.changed, artefacts, describe_machine(), made, gaps, parameters.changed)
 
 
 def read_lock(path: Path) -> Lock:
@@ -74,6 +83,19 @@ def read_git(root: Path, written: frozenset[str]) -> State:
         return State(None, (), f"git knows no revision here; it says: {said}")
     changed = (entry[3:] for entry in listed if entry)
     return State(revision, tuple(sorted(path for path in changed if not _is_below(path, written))), None)
+
+
+def read_parameters(root: Path) -> Parameters:
+    """What differs between the params.yaml of the commit that `root` is at and the present one."""
+    unknown = "Which parameters differ from a commit's is unknown:"
+    try:
+        committed = yaml.safe_load(_git(root, "show", "HEAD:./params.yaml"))
+        present = yaml.safe_load((root / "params.yaml").read_text())
+        return Parameters(tuple(parameter_changes(committed, present)), None)
+    except (FileNotFoundError, subprocess.SubprocessError):
+        return Parameters((), f"{unknown} there is no commit with a params.yaml.")
+    except (yaml.YAMLError, AttributeError) as error:
+        return Parameters((), f"{unknown} a params.yaml could not be read ({' '.join(str(error).split())}).")
 
 
 def describe_machine() -> tuple[tuple[str, str], ...]:

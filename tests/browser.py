@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from html import unescape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,29 +13,53 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 class Visit(NamedTuple):
-    """fits: nothing is wider than the screen; shown: every picture was drawn; console: its lines; requests: URLs asked of the network."""
+    """fits: nothing is wider than the screen; shown: every picture was drawn; cut: the beginnings of what is cut off at an edge;
+    bar: pixels that the scroll bar takes of the width; console: its lines; requests: URLs asked of the network."""
 
     fits: bool
     shown: bool
+    cut: list[str]
+    bar: int
     console: list[str]
     requests: list[str]
 
 
+_PROBE = """
+const page = document.getElementById('f').contentDocument, root = page.documentElement, scrolled = '.scroll table';
+const cut = [...page.body.querySelectorAll('*')].filter(item => {
+  const box = item.getBoundingClientRect(), scroller = item.closest('.scroll');
+  if (!box.width || (item.closest(scrolled) && !item.closest('caption span'))) return false;
+  const edge = scroller ? scroller.getBoundingClientRect().right : root.clientWidth;
+  return box.left < -0.5 || box.right > edge + 0.5;
+});
+document.title = JSON.stringify({
+  fits: root.scrollWidth <= root.clientWidth,
+  shown: [...page.images].every(picture => picture.naturalWidth > 0),
+  cut: cut.map(item => item.tagName.toLowerCase() + ' ' + item.textContent.trim().slice(0, 30).replace(/[^ -~]/g, '?')),
+  bar: page.defaultView.innerWidth - root.clientWidth,
+});
+"""
+
+
 def visit(page: Path, width: int, folder: Path) -> Visit:
-    """Open a page in a frame `width` pixels wide (a window of the browser's own is never narrower than 500)."""
+    """Open a page in a frame `width` pixels wide (a window of the browser's own is never narrower than 500), with a classic scroll bar.
+
+    What a table may scroll sideways is not cut, but for its caption, which stays in sight.
+    """
     frame, log = folder / "frame.html", folder / "net.json"
-    pictures = "[...f.contentDocument.images].every(i=>i.naturalWidth>0)"
-    probe = f"t=f.contentDocument.documentElement;document.title=[t.scrollWidth<=t.clientWidth,{pictures}]"
-    frame.write_text(f"<iframe id=f src='{page.as_uri()}' style='width:{width}px;height:900px;border:0' onload=\"{probe}\"></iframe>")
+    (folder / "probe.js").write_text(_PROBE)
+    style = f"width:{width}px;height:900px;border:0"
+    load = "s=document.createElement('script');s.src='probe.js';document.body.append(s)"
+    frame.write_text(f'<body><iframe id=f src="{page.as_uri()}" style="{style}" onload="{load}"></iframe></body>')
     command = [
         str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--virtual-time-budget=4000",
         "--disable-background-networking", "--disable-component-update", "--no-first-run", "--enable-logging=stderr",
         f"--log-net-log={log}", f"--user-data-dir={folder / 'profile'}", "--dump-dom", frame.as_uri(),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    title = done.stdout.partition("<title>")[2].partition("</title>")[0].split(",")
+    found = json.loads(unescape(done.stdout.partition("<title>")[2].partition("</title>")[0]))
     console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
-    return Visit(title[0] == "true", title[-1] == "true", console, _requests(log))
+    return Visit(**found, console=console, requests=_requests(log))
 
 
 def _requests(log: Path) -> list[str]:

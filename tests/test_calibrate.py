@@ -74,6 +74,19 @@ def test_the_command_fits_on_the_largest_faces_and_leaves_the_weights(checkpoint
     assert load_model(checkpoint).calibrations is None
 
 
+def test_scores_the_wrong_way_round_are_called_inverted(checkpoint: Path, reports: Path, tmp_path: Path) -> None:
+    def turned_round(rows: list[dict[str, str]]) -> None:
+        for row in rows:
+            row["label"] = str(1 - int(row["label"]))
+
+    rewrite(reports / "scores.csv", turned_round)
+    done = calibrate(checkpoint, reports, tmp_path / "out.safetensors")
+    assert (done.exit_code, done.stdout.count("\n"), done.stderr.count("\n")) == (0, 1, 2)
+    assert (
+        "out.safetensors: temperature is at its bound of 100: the scores are inverted, fakes have the lower ones (the AUC of" in done.stderr
+    )
+
+
 def test_what_evaluation_writes_can_be_calibrated_on_and_is_then_used(checkpoint: Path, tmp_path: Path) -> None:
     data = DataSet(tmp_path, checkpoint)
     for seed in range(4):

@@ -24,11 +24,12 @@ from sklearn.metrics import log_loss
 from laanet_core.errors import LaanetError
 from laanet_core.media.shards import write_shard
 from laanet_core.model import LAANet, build_model, load_model, save_model
-from laanet_core.model.calibration import FLATTEST, STEEPEST, Calibration, Calibrations, calibration_of, fit_calibrations
+from laanet_core.model.calibration import FLATTEST, STEEPEST, Calibration, Calibrations, bounds_reached, calibration_of, fit_calibrations
 from laanet_core.params import Params
 from laanet_core.training.crops import make_loader
 from laanet_core.training.data import validation_batches
 from laanet_core.training.pairs import PairBatches
+from laanet_core.training.validation import Validation, calibrations_of
 from tests.drawn_logits import Floats, drawn, sigmoid
 from tests.training_set import FRAMES, SIZE, clips_of, crops_of, params_of, run_training, write_videos_csv
 
@@ -126,6 +127,32 @@ def test_slopes_never_leave_their_bounds_and_so_never_turn_the_order_round(facto
             assert math.isfinite(calibration.intercept)
             assert (np.diff(sigmoid(calibration.slope * logits + calibration.intercept)) >= 0).all()
     assert fit_calibrations(logits, logits < 0, "reversed").platt.slope == FLATTEST
+
+
+@pytest.mark.parametrize(
+    ("slope", "scale", "shift", "temperature", "platt"),
+    [
+        (-0.5, 1, 0, "100: the scores are inverted", "0.01: the scores are inverted"),
+        (0.5, 1e-4, 0, "0.01: the logits lie so close together", "100: the logits lie so close together"),
+        (0.5, 1e3, 0, "100: no logit near 0 parts fakes from reals", "0.01: the logits are far larger"),
+        (0.5, 1, 100, "100: no logit near 0 parts fakes from reals", None),
+        (0.5, 1, 0, None, None),
+    ],
+    ids=["inverted", "close", "large", "far from 0", "sound"],
+)
+def test_a_slope_at_its_bound_is_explained(slope: float, scale: float, shift: float, temperature: str | None, platt: str | None) -> None:
+    logits, fake = drawn(7, 400, slope, -slope)
+    logits = logits * scale + shift
+    said = bounds_reached(fit_calibrations(logits, fake, "drawn"), logits, fake)
+    starts = [f"{name} is at its bound of {why}" for name, why in (("temperature", temperature), ("Platt's slope", platt)) if why]
+    assert [sentence[: len(start)] for sentence, start in zip(said, starts, strict=True)] == starts
+
+
+def test_scores_without_information_are_called_so() -> None:
+    logits, fake = np.tile([-1.0, 0.5, 2.0, 3.0], 20), np.repeat([True, False], 40)
+    said = bounds_reached(fit_calibrations(logits, fake, "drawn"), logits, fake)
+    why = "the scores carry no information about the label (the AUC of these faces is 0.500)."
+    assert said == [f"temperature is at its bound of 100: {why}", f"Platt's slope is at its bound of 0.01: {why}"]
 
 
 @settings(max_examples=30, deadline=None)
@@ -248,6 +275,15 @@ def test_training_calibrates_what_it_keeps_on_its_own_validation(name: str, data
     assert found[2:] == wanted[2:]
     assert found.platt == pytest.approx(wanted.platt, rel=1e-3)
     assert found.temperature == pytest.approx(wanted.temperature, rel=1e-3)
+
+
+def test_training_whose_calibration_is_at_its_bound_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    logits = torch.linspace(-3, 3, 40, dtype=torch.float64)
+    calibrations_of(Validation(0.7, 0.0, logits, (logits < 0).double()), params_of())
+    said = capsys.readouterr().err
+    assert (
+        "train: calibration on pseudo-fakes of the val split of demo: temperature is at its bound of 100: the scores are inverted" in said
+    )
 
 
 def test_training_on_the_fakes_of_a_data_set_says_so(dataset: Path, tmp_path: Path) -> None:

@@ -294,4 +294,4 @@ def test_a_browser_shows_the_page_on_wide_and_narrow_screens_without_a_network(t
     compare(first, second, "--out", tmp_path / "out")
     for width in (1060, 390):
         seen = visit(tmp_path / "out/comparison.html", width, tmp_path)
-        assert (seen.fits, seen.shown, seen.console, seen.requests) == (True, True, [], [])
+        assert (seen.fits, seen.shown, seen.cut, seen.console, seen.requests) == (True, True, [], [], [])

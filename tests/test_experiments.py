@@ -265,7 +265,7 @@ def commit(root: Path) -> None:
 
 def test_experiments_of_dvc_are_collected_across_commits_and_unfinished_work_is_named(toy: Path) -> None:
     out = toy / "reports/experiments.csv"
-    assert "1 rows written; there are no experiments yet" in in_toy(toy, "laanet", "collect")
+    assert "1 row written; there are no experiments yet" in in_toy(toy, "laanet", "collect")
     in_toy(toy, "dvc", "exp", "run", "-q", "-n", "ten", "-S", "lambda2=10")
     in_toy(toy, "git", "checkout", "-q", ".")
     commit(toy)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from laanet_core.cli import app
 from laanet_core.errors import LaanetError
 from laanet_core.sizes import in_bytes, in_words
 from laanet_core.work.clean import clean_work
@@ -129,6 +132,25 @@ def test_clean_removes_what_no_run_uses_and_then_the_oldest(tmp_path: Path) -> N
         12,
         sorted([paths["seven!!"].name, paths["three"].name]),
     )
+
+
+def test_clean_says_what_the_whole_work_folder_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "work"
+    item = run(WorkDir("frames/mine", root), ["three"], tmp_path / "log")["three"]
+    (tmp_path / "output").hardlink_to(item)
+    (root / "assets").mkdir()
+    (root / "assets/weights").write_bytes(bytes(5_000_000))
+    (root / "assets/same").hardlink_to(root / "assets/weights")
+    (root / "train/ab/new").mkdir(parents=True)
+    (root / "train/ab/new/state-1.pt").write_bytes(bytes(200_000))
+    monkeypatch.setenv("LAANET_WORK", str(root))
+    done = CliRunner().invoke(app, ["clean", "--most", "10MB"])
+    assert done.exit_code == 0
+    assert done.stdout.startswith("0 items removed (0 bytes freed), 1 kept (5 bytes); what is never removed takes 5.2 MB more (")
+    assert re.search(r"fetched weights 5\.0 MB, states of trainings 2\d\d\.\d KB, records and folders \d+\.\d KB\)$", done.stdout.strip())
+    report = clean_work(root)
+    counted = subprocess.run(["du", "--summarize", "--bytes", str(root)], capture_output=True, text=True, check=True).stdout
+    assert report.held + report.fetched + report.states + report.rest == int(counted.split()[0])
 
 
 def test_clean_after_a_run_that_was_cut_off_keeps_what_it_had_made(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections import OrderedDict
@@ -348,6 +349,33 @@ def test_normalise_is_x_minus_mean_over_deviation(trained: LAANet) -> None:
     pixels = torch.full((1, 3, 32, 32), 255, dtype=torch.uint8)
     expected = [(1 - mean) / std for mean, std in zip(*trained.normalisation, strict=True)]
     assert trained.normalise(pixels)[0, :, 0, 0].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "found"),
+    [
+        (torch.zeros(2, 64, 64, 3, dtype=torch.uint8), "torch.uint8 of shape (2, 64, 64, 3)"),
+        (torch.zeros(3, 64, 64, dtype=torch.uint8), "torch.uint8 of shape (3, 64, 64)"),
+        (torch.zeros(2, 1, 64, 64, dtype=torch.uint8), "torch.uint8 of shape (2, 1, 64, 64)"),
+        (torch.zeros(2, 3, 64, 64), "torch.float32 of shape (2, 3, 64, 64)"),
+    ],
+    ids=["channels last", "one image", "grey", "floating point"],
+)
+def test_images_that_are_no_batch_of_rgb_bytes_are_one_sentence(trained: LAANet, pixels: Tensor, found: str) -> None:
+    wanted = f"images: {found}; give RGB from 0 to 255 as torch.uint8 of shape (B, 3, H, W)."
+    with pytest.raises(LaanetError, match=f"^{re.escape(wanted)}$"):
+        trained.normalise(pixels)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [torch.zeros(2, 64, 64, 3), torch.zeros(3, 64, 64), torch.zeros(2, 3, 64, 64, dtype=torch.uint8)],
+    ids=["channels last", "one image", "not normalised"],
+)
+def test_the_network_refuses_what_normalise_did_not_make(trained: LAANet, images: Tensor) -> None:
+    found = f"images: {images.dtype} of shape {tuple(images.shape)}; give model.normalise(images)"
+    with pytest.raises(LaanetError, match=re.escape(found)):
+        trained(images)
 
 
 def test_another_process_writes_the_same_bytes(trained: LAANet, tmp_path: Path) -> None:

@@ -3,17 +3,22 @@
 import base64
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from laanet_core.errors import LaanetError
+from laanet_core.evaluation.bins import BinResult
 from laanet_core.evaluation.robustness import RobustnessRow
+from laanet_core.parameter_changes import ParameterChange
 from laanet_core.params import DatasetParams, Params, QualityParams, load_params
+from laanet_core.reporting.figures import robustness_figure
 from laanet_core.reporting.provenance import Artefact, Provenance
+from laanet_core.reporting.quality_figures import bins_figure
 from laanet_core.reporting.results import read_result
 from laanet_core.reporting.verdicts import verdict
-from tests.report_inputs import PROVENANCE, Page, demo_rows, report, row, write_gallery, write_inputs
+from tests.report_inputs import FAILED, PROVENANCE, Page, demo_rows, report, row, write_gallery, write_inputs
 
 PRESET = Path(__file__).parents[1] / "presets/demo.yaml"
 FIGURES = ["fig. 1b", "fig. 1a", "Mask-SSIM", "loss", "validation", "ROC", "scores", "calibration"]
@@ -107,6 +112,46 @@ def test_the_section_on_the_run_says_where_it_comes_from(page: Path, tmp_path: P
     unknown = Provenance(None, ("stages/<a>.py",), (Artefact("data/crops/demo", None),), (), "later", ("git is not installed.",))
     words = " ".join(Page(report(tmp_path, params, unknown)).words.split())
     assert all(part in words for part in ("revisionunknown", "not in dvc.lock", "git is not installed.", "stages/<a>.py"))
+
+
+def test_parameters_that_differ_from_the_revisions_stand_there_with_the_way_back(tmp_path: Path, page: Path, params: Params) -> None:
+    assert "git checkout params.yaml" not in Page(page).words
+    changed = replace(PROVENANCE, changed=("params.yaml",), parameters=(ParameterChange("lambda2", "1", "<10>"),))
+    words = " ".join(Page(report(tmp_path, params, changed)).words.split())
+    assert "changed since in 1 file; 1 parameter differs" in words
+    assert re.search(r"parameter ?in the revision ?in this run ?lambda2 ?1 ?<10>", words)
+    assert "git checkout params.yaml brings the revision’s back, dvc exp apply <name> those of an experiment" in words
+
+
+@pytest.mark.parametrize("name", ["robustness", "bins"])
+def test_the_names_of_lines_stand_above_the_axes_where_no_interval_covers_them(name: str) -> None:
+    """Bars and points reach up to an AUC of 1, just below the upper end of the axes."""
+    if name == "robustness":
+        points = [(severity, 0.6, 0.4, 1.0) for severity in range(1, 6)]
+        drawn, names = robustness_figure({"noise": points, "blur": points}, 0.7), {"clean crops", "chance"}
+    else:
+        drawn, names = bins_figure([BinResult(f"bin {place}", 0, 1, 8, 8, 0.6, 0.6, 0.4, 1, 0.4, 1, 1) for place in range(7)]), {"chance"}
+    tree, space = ET.fromstring(drawn), "{http://www.w3.org/2000/svg}"  # noqa: S314
+    axes = next(group for group in tree.iter(f"{space}g") if group.get("id") == "axes_1")
+    frame = next(path.get("d") or "" for path in axes.iter(f"{space}path"))
+    top = min(float(height) for height in re.findall(r"[ML] \S+ (\S+)", frame))
+    heights = {text.text: float(text.get("y") or "nan") for text in tree.iter(f"{space}text") if text.text in names}
+    assert heights.keys() == names
+    assert all(height < top for height in heights.values()), (heights, top)
+
+
+def test_one_of_a_kind_is_named_in_the_singular(tmp_path: Path, params: Params) -> None:
+    values = params.model_dump()
+    values["train"] |= {"epochs": 1, "frames_per_epoch": 1}
+    values["evaluate"]["bootstrap"] = values["robustness"]["frames"] = 1
+    single = Params.model_validate(values)
+    lost, clean = {**FAILED, "video_id": "lost"}, RobustnessRow("demo", "none", 0, 1, 1, 1.0, 1, 1, 1, 1)
+    write_inputs(tmp_path, {"demo": [row(0, 0, 0.1), row(1, 1, 0.9, 0.91), lost]}, single, [clean])
+    (tmp_path / "training/metrics.json").write_text('{"best_epoch": 6, "val_auc": 0.9, "crops_left_out": 1}')
+    parsed = Page(report(tmp_path, single, replace(PROVENANCE, changed=("a.py",))))
+    text = " ".join([parsed.words, *parsed.attributes("alt")])
+    assert "1 epoch × 1 frame a video" in text
+    assert re.findall(r"(?<![\d.,])1 (?:fake )?(?:epoch|frame|video|clip|crop|file|resample|time|image|fake|parameter|row)s\b", text) == []
 
 
 def test_one_class_only_is_reported_in_words(tmp_path: Path, params: Params) -> None:

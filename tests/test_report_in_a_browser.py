@@ -25,6 +25,8 @@ def test_the_page_opens_without_errors_or_requests_and_fits_its_screen(page: Pat
     assert seen.requests == []
     assert seen.shown
     assert seen.fits
+    assert seen.bar > 0
+    assert seen.cut == []
 
 
 def test_a_page_that_does_not_would_be_noticed(page: Path, tmp_path: Path) -> None:
@@ -36,3 +38,4 @@ def test_a_page_that_does_not_would_be_noticed(page: Path, tmp_path: Path) -> No
     assert "http://127.0.0.1:9/a.png" in seen.requests
     assert not seen.shown
     assert not seen.fits
+    assert seen.cut == ["div x"]

@@ -1,4 +1,4 @@
-"""The command `laanet`: what is done outside the pipeline, with checkpoints, experiments, scores and the files that it keeps."""
+"""The command `laanet`: what is done outside the pipeline, with parameters, checkpoints, experiments, scores and kept files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from laanet_core.cli.checkpoints import calibrate, explain, export, import_check
 from laanet_core.cli.errors import one_sentence
 from laanet_core.cli.experiments import collect, compare
 from laanet_core.cli.keeping import clean, verify
+from laanet_core.cli.presets import preset
 from laanet_core.cli.running import run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
@@ -15,9 +16,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 @app.callback()
 def laanet() -> None:
-    """LAA-Net outside the pipeline: import and export checkpoints, compare detectors, check what is stored, make room."""
+    """LAA-Net outside the pipeline: presets, import and export of checkpoints, comparison of detectors, checks of what is stored, room."""
 
 
-for command in (import_checkpoint, export, explain, calibrate, compare, collect, verify, clean):
+for command in (preset, import_checkpoint, export, explain, calibrate, compare, collect, verify, clean):
     app.command()(one_sentence()(command))
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(one_sentence()(run))

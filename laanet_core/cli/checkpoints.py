@@ -65,7 +65,9 @@ def calibrate(
     """
     from laanet_core.evaluation.calibrate import calibrate as calibrate_checkpoint
 
-    fitted = calibrate_checkpoint(source, reports, out)
+    fitted, at_bounds = calibrate_checkpoint(source, reports, out)
+    for sentence in at_bounds:
+        typer.echo(f"{out}: {sentence}", err=True)
     typer.echo(
         f"{out}: written; temperature {1 / fitted.temperature.slope:.4g}, Platt slope {fitted.platt.slope:.4g} and intercept "
         f"{fitted.platt.intercept:.4g}, fitted on {fitted.n_real} real and {fitted.n_fake} fake faces; evaluate.checkpoint takes it."

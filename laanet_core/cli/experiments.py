@@ -12,6 +12,7 @@ import typer
 
 from laanet_core.cli.detectors import read_detectors
 from laanet_core.cli.project import dvc_experiments, dvc_lock, git
+from laanet_core.counted import counted
 from laanet_core.errors import LaanetError
 
 
@@ -25,7 +26,7 @@ def collect() -> None:
     write_experiments(out, found.rows)
     for reason, names in found.left_out.items():
         typer.echo(f"{len(names)} of {found.n_runs} runs left out, {reason}: {', '.join(names)}")
-    typer.echo(f"{out}: {len(found.rows)} rows written" + ("" if found.n_experiments else "; there are no experiments yet"))
+    typer.echo(f"{out}: {counted(len(found.rows), 'row')} written" + ("" if found.n_experiments else "; there are no experiments yet"))
 
 
 def compare(  # noqa: PLR0913 - an argument is an option of the command

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from laanet_core.cli.project import dvc_cache
+from laanet_core.counted import counted
 from laanet_core.sizes import in_bytes, in_words
 from laanet_core.work.folder import work_root
 from laanet_core.work.verify import Verdict, remove_files
@@ -34,7 +35,9 @@ def verify(
     unknown = f", {verdict.unknown} work items without a digest" if verdict.unknown else ""
     wrong = sum(finding.contradicted for finding in verdict.findings)
     records = f", {wrong} wrong records" if wrong else ""
-    typer.echo(f"{verdict.checked} files ({in_words(verdict.n_bytes)}) read, {len(verdict.damaged)} damaged{records}{gone}{unknown}")
+    typer.echo(
+        f"{counted(verdict.checked, 'file')} ({in_words(verdict.n_bytes)}) read, {len(verdict.damaged)} damaged{records}{gone}{unknown}"
+    )
     _advise(verdict, remove)
 
 
@@ -46,7 +49,10 @@ def _advise(verdict: Verdict, remove: bool) -> None:
         typer.echo("'dvc checkout' or 'git checkout' brings back what dvc.lock has, 'dvc repro' makes it again.", err=True)
     if in_lock:
         names = " ".join(dict.fromkeys(finding.record.where.removeprefix("dvc.lock, stage ") for finding in in_lock))
-        typer.echo(f"'dvc repro --force --single-item {names}', then 'dvc repro', makes them again and replaces these records of dvc.lock.", err=True)
+        typer.echo(
+            f"'dvc repro --force --single-item {names}', then 'dvc repro', makes them again and replaces these records of dvc.lock.",
+            err=True,
+        )
     if remove:
         remove_files([*verdict.damaged, *entries])
         if verdict.damaged or entries:
@@ -61,7 +67,7 @@ def _advise(verdict: Verdict, remove: bool) -> None:
 
 def clean(
     most: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="What may be left, such as 50GB; the oldest items beyond it go as well.")
+        str | None, typer.Option(metavar="SIZE", help="What items may take, such as 50GB; the oldest beyond it go as well.")
     ] = None,
 ) -> None:
     """Remove from the work folder what the last run of each step did not use; outputs and DVC's cache stay as they are."""
@@ -70,4 +76,13 @@ def clean(
     report = clean_work(work_root(), in_bytes(most) if most else None)
     for step in report.busy:
         typer.echo(f"{step}: left alone, another run is writing there", err=True)
-    typer.echo(f"{report.removed} items removed ({in_words(report.freed)} freed), {report.kept} kept ({in_words(report.held)})")
+    parts = {
+        "fetched weights": report.fetched,
+        "states of trainings": report.states,
+        "records, folders and steps left alone" if report.busy else "records and folders": report.rest,
+    }
+    others = ", ".join(f"{name} {in_words(n_bytes)}" for name, n_bytes in parts.items())
+    typer.echo(
+        f"{counted(report.removed, 'item')} removed ({in_words(report.freed)} freed), {report.kept} kept ({in_words(report.held)}); "
+        f"what is never removed takes {in_words(sum(parts.values()))} more ({others})"
+    )

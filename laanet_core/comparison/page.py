@@ -10,6 +10,7 @@ from laanet_core.comparison import words
 from laanet_core.comparison.compare import Comparison, Estimate
 from laanet_core.comparison.figures import FEWEST_OF_A_BOX, by_bin_figure, over_bins_figure
 from laanet_core.comparison.matching import Unmatched
+from laanet_core.counted import counted
 from laanet_core.reporting.measure_names import MEASURE_NAMES
 from laanet_core.reporting.page_templates import ROWS_SHOWN, page_template
 from laanet_core.reporting.pictures import Picture, figure_picture
@@ -55,15 +56,15 @@ def _page(comparison: Comparison, figures: dict[str, str]) -> str:
 def _pictures(comparison: Comparison, figures: dict[str, str]) -> list[Picture]:
     numbers = range(len(comparison.names))
     by_bin = "; ".join(
-        f"{group.name} with {group.n_fake} fakes: "
+        f"{group.name} with {counted(group.n_fake, 'fake')}: "
         + ", ".join(f"{comparison.names[number]} {words.own(group.estimates[number]['auc'])}" for number in numbers)
         for group in comparison.bins
     )
     over_bins = "; ".join(f"{comparison.names[number]} {words.spread_words(comparison.spread(number))}" for number in numbers)
-    counted = sum(group.estimates[0]["auc"].value is not None for group in comparison.bins)
+    n_values = sum(group.estimates[0]["auc"].value is not None for group in comparison.bins)
     box = (
-        f"box: quartiles, interpolated between {counted} values; whiskers reach the extremes"
-        if counted >= FEWEST_OF_A_BOX
+        f"box: quartiles, interpolated between {n_values} values; whiskers reach the extremes"
+        if n_values >= FEWEST_OF_A_BOX
         else "too few for a box"
     )
     return [

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from laanet_core.comparison.compare import Comparison, Group
 from laanet_core.comparison.words import FORMULAS, LOWER, SHORT, compared, difference, lacking, own, spread_words, verdict
+from laanet_core.counted import counted
 
 WIDTH = 100
 """Columns of output that goes to no terminal."""
@@ -41,7 +42,7 @@ def _print_sources(console: Console, comparison: Comparison) -> None:
     """Who is who, what is compared, what is left out and why."""
     matched = comparison.matched
     for name, file in matched.files.items():
-        console.print(f"{name}: {file.source}, {len(file.videos)} videos", soft_wrap=True)
+        console.print(f"{name}: {file.source}, {counted(len(file.videos), 'video')}", soft_wrap=True)
     console.print(f"Compared: {compared(comparison)}.", soft_wrap=True)
     for name in comparison.names:
         if lacked := lacking(matched, name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from laanet_core.comparison.compare import Comparison, Estimate
 from laanet_core.comparison.matching import Matched, Unmatched
+from laanet_core.counted import counted
 from laanet_core.evaluation.bins import Spread
 from laanet_core.reporting.measure_names import MEASURE_NAMES
 
@@ -42,11 +43,11 @@ def verdict(comparison: Comparison, number: int) -> str:
 
 def compared(comparison: Comparison) -> str:
     """What is compared with what."""
-    whole, settings = comparison.whole, comparison.settings
-    count = f"{len(comparison.matched.videos)} videos ({whole.n_real} real, {whole.n_fake} fake) scored by all of {len(comparison.names)}"
-    intervals = (
-        f"95 % intervals over videos, {settings.resamples} resamples, seed {settings.seed}" if settings.resamples else "no intervals"
-    )
+    whole, settings, names = comparison.whole, comparison.settings, comparison.names
+    videos = counted(len(comparison.matched.videos), "video")
+    count = f"{videos} ({whole.n_real} real, {whole.n_fake} fake) scored by all of {len(names)}"
+    resamples = counted(settings.resamples, "resample")
+    intervals = f"95 % intervals over videos, {resamples}, seed {settings.seed}" if settings.resamples else "no intervals"
     return f"{count}; threshold {settings.threshold:g}; {intervals}"
 
 

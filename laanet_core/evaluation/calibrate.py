@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
-from laanet_core.model.calibration import Calibrations, fit_calibrations
+from laanet_core.model.calibration import Calibrations, bounds_reached, fit_calibrations
 from laanet_core.model.checkpoint import MOST_SOURCE, brief, load_model, save_model
 from laanet_core.tables import read_table
 
@@ -24,7 +24,14 @@ class _Face(NamedTuple):
     split: str
 
 
-def calibrate(source: Path, reports: Path, out: Path) -> Calibrations:
+class Fit(NamedTuple):
+    """What was fitted; at_bounds: a sentence for each slope that is at its bound."""
+
+    calibrations: Calibrations
+    at_bounds: list[str]
+
+
+def calibrate(source: Path, reports: Path, out: Path) -> Fit:
     """Write a copy of a checkpoint with calibrations fitted on what it gave the videos of a data set; the weights stay as they are.
 
     reports: folder with scores.csv (video_id, label, split) and frame_scores.csv (video_id, frame, face, logit). Of each frame the
@@ -39,12 +46,13 @@ def calibrate(source: Path, reports: Path, out: Path) -> Calibrations:
     faces = list(_largest_faces(reports))
     splits = ", ".join(sorted({face.split for face in faces}))
     fitted_on = f"{reports} ({splits})".encode(errors="replace").decode()[:MOST_SOURCE]
+    logits, labels = [face.logit for face in faces], [face.label for face in faces]
     try:
-        model.calibrations = fit_calibrations([face.logit for face in faces], [face.label for face in faces], fitted_on)
+        model.calibrations = fitted = fit_calibrations(logits, labels, fitted_on)
     except LaanetError as error:
         raise LaanetError(f"{reports}: {error}") from None
     save_model(model, out)
-    return model.calibrations
+    return Fit(fitted, bounds_reached(fitted, logits, labels))
 
 
 def _check_scored_by(checkpoint: Path, path: Path) -> None:

@@ -76,6 +76,39 @@ def fit_calibrations(logits: ArrayLike, labels: ArrayLike, source: str) -> Calib
     return Calibrations(temperature, Calibration(_rounded(slope), round(_rounded(intercept), _DIGITS) + 0.0), source, n_real, n_fake)
 
 
+def bounds_reached(fitted: Calibrations, logits: ArrayLike, labels: ArrayLike) -> list[str]:
+    """A sentence for each slope of a fit that is at its bound: what that says of the logits (n,) and labels (n,) it was fitted on.
+
+    Whether scores are inverted or tell nothing is judged by the AUC of these faces, at the 5 % level of the Mann-Whitney test.
+    """
+    slopes = {"temperature": fitted.temperature.slope, "Platt's slope": fitted.platt.slope}
+    bounds = {"temperature": {FLATTEST: 1 / FLATTEST, STEEPEST: 1 / STEEPEST}, "Platt's slope": {FLATTEST: FLATTEST, STEEPEST: STEEPEST}}
+    return [
+        f"{name} is at its bound of {bounds[name][slope]:g}: {_why_at(slope, name, logits, labels)}."
+        for name, slope in slopes.items()
+        if slope in bounds[name]
+    ]
+
+
+def _why_at(bound: float, name: str, logits: ArrayLike, labels: ArrayLike) -> str:
+    """What holds a slope at a bound."""
+    from scipy.stats import mannwhitneyu
+
+    values, fake = np.asarray(logits, np.float64), np.asarray(labels) == 1
+    test = mannwhitneyu(values[fake], values[~fake])
+    area = test.statistic / (fake.sum() * (~fake).sum())
+    known = f"(the AUC of these faces is {area:.3f})"
+    if bound == STEEPEST:
+        return f"the logits lie so close together that no probability can be as sure as the labels are {known}"
+    if test.pvalue >= 0.05:
+        return f"the scores carry no information about the label {known}"
+    if area < 0.5:
+        return f"the scores are inverted, fakes have the lower ones {known}"
+    if name == "temperature":
+        return f"no logit near 0 parts fakes from reals, or all are far too large; Platt's may do better, by its intercept {known}"
+    return f"the logits are far larger than probabilities as sure as the labels need {known}"
+
+
 def _check(values: _Floats, n_real: int, n_fake: int) -> None:
     if not n_real or not n_fake:
         raise LaanetError(f"calibration: {n_real} real and {n_fake} fake faces; give some of both.")

@@ -73,9 +73,11 @@ class LAANet(nn.Module):
             self.embedding = dense_head(pyramid.out_channels, EMBEDDING)
 
     def forward(self, images: Tensor) -> Output:
-        """Judge normalised images (B, 3, H, W) of any precision; raises LaanetError for whole numbers and a size it does not take."""
-        if not images.is_floating_point():
-            raise LaanetError(f"images: {images.dtype}; give model.normalise(images).")
+        """Judge normalised images (B, 3, H, W) of any precision; raises LaanetError for whole numbers and a shape it does not take."""
+        if not images.is_floating_point() or not _are_colour_images(images):
+            raise LaanetError(
+                f"images: {images.dtype} of shape {tuple(images.shape)}; give model.normalise(images), floats of shape (B, 3, H, W)."
+            )
         decoded = self.pyramid(self._features(images.to(next(self.parameters()).dtype)))
         heatmap, embedding = (head(decoded) if head is not None else None for head in (self.heatmap, self.embedding))
         return Output(self.classifier(decoded).squeeze(1), heatmap, embedding)
@@ -90,12 +92,22 @@ class LAANet(nn.Module):
         return features
 
     def normalise(self, images: Tensor) -> Tensor:
-        """RGB uint8 (B, 3, H, W) -> the network's input, (x / 255 - mean) / std, in its precision and on its device."""
+        """RGB uint8 (B, 3, H, W) -> the network's input, (x / 255 - mean) / std, in its precision and on its device.
+
+        Raises LaanetError for another type, another order of the axes, and a single image without an axis for the batch.
+        """
+        if images.dtype != torch.uint8 or not _are_colour_images(images):
+            raise LaanetError(
+                f"images: {images.dtype} of shape {tuple(images.shape)}; give RGB from 0 to 255 as torch.uint8 of shape (B, 3, H, W)."
+            )
         weight = next(self.parameters())
         mean, std = (weight.new_tensor(part).view(1, 3, 1, 1) for part in self.normalisation)
-        if images.dtype != torch.uint8:
-            raise LaanetError(f"images: {images.dtype}; give RGB as uint8, from 0 to 255.")
         return (images.to(weight.device, non_blocking=True).to(weight.dtype) / 255 - mean) / std
+
+
+def _are_colour_images(images: Tensor) -> bool:
+    """Whether a tensor has the shape (B, 3, H, W)."""
+    return images.ndim == 4 and images.shape[1] == 3
 
 
 def build_model(params: ModelParams, weights: Path | None, image_size: int | None = None) -> LAANet:

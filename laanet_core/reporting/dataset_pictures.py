@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from laanet_core.counted import counted
 from laanet_core.reporting import figures, quality_figures
 from laanet_core.reporting.pictures import Picture, figure_picture, words
 from laanet_core.reporting.reliability import reliability_bins
@@ -14,17 +15,17 @@ def quality_pictures(result: DatasetResult) -> list[Picture]:
     """Figure 1a of the paper for a data set: AUC by Mask-SSIM, and how the Mask-SSIM is spread."""
     pictures = []
     if any(item.auc is not None for item in result.bins):
-        told = "; ".join(f"{item.bin}: {words(item.auc)} with {item.n_fake} fakes" for item in result.bins)
+        told = "; ".join(f"{item.bin}: {words(item.auc)} with {counted(item.n_fake, 'fake')}" for item in result.bins)
         caption = (
             "AUC by Mask-SSIM: each bin's fakes against all real videos; bars are 95\N{NO-BREAK SPACE}% intervals. "
             f"{_coverage([item.coverage for item in result.bins if item.coverage is not None])}."
         )
         pictures.append(figure_picture(quality_figures.bins_figure(result.bins), f"AUC by Mask-SSIM bin. {told}.", caption))
     if result.mask_ssim:
-        average, count = words(result.metrics["mean_mask_ssim"]), len(result.mask_ssim)
+        average, fakes = words(result.metrics["mean_mask_ssim"]), counted(len(result.mask_ssim), "fake")
         svg = quality_figures.ssim_figure(result.mask_ssim, result.edges)
-        caption = f"Quality of {count} fakes: Mask-SSIM, mean {average}; dashed are the edges of the bins."
-        pictures.append(figure_picture(svg, f"Histogram of the Mask-SSIM of {count} fakes, mean {average}.", caption))
+        caption = f"Quality of {fakes}: Mask-SSIM, mean {average}; dashed are the edges of the bins."
+        pictures.append(figure_picture(svg, f"Histogram of the Mask-SSIM of {fakes}, mean {average}.", caption))
     return pictures
 
 
@@ -42,7 +43,7 @@ def spread_picture(results: Sequence[DatasetResult]) -> Picture | None:
 def score_pictures(result: DatasetResult) -> list[Picture]:
     """ROC, histogram and calibration of the video scores."""
     reals, fakes, pictures = result.scores(0), result.scores(1), []
-    counts = f"{len(fakes)} fake and {len(reals)} real videos"
+    counts = f"{len(fakes)} fake and {counted(len(reals), 'real video')}"
     if result.roc:
         area = words(result.metrics["auc"])
         svg = figures.roc_figure([point.fpr for point in result.roc], [point.tpr for point in result.roc], f"AUC {area}")
@@ -63,8 +64,11 @@ def _coverage(shares: Sequence[float]) -> str:
 
 def _reliability_picture(reals: Sequence[float], fakes: Sequence[float]) -> list[Picture]:
     bins = reliability_bins([0] * len(reals) + [1] * len(fakes), [*reals, *fakes])
-    filled = [item for item in bins if item.n_videos]
-    told = "; ".join(f"mean score {words(item.mean_score)}: {words(item.share)} fake of {item.n_videos} videos" for item in filled)
+    told = "; ".join(
+        f"mean score {words(item.mean_score)}: {words(item.share)} fake of {counted(item.n_videos, 'video')}"
+        for item in bins
+        if item.n_videos
+    )
     caption = (
         "Calibration: share of fakes among videos of about the same score, with 95\N{NO-BREAK SPACE}% intervals (Wilson), and how many "
         "videos these are. On the dotted line a probability is what it says; where a data set has more fakes than reals, dots lie above it."

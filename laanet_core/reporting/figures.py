@@ -63,13 +63,14 @@ def reliability_figure(bins: Sequence[ReliabilityBin]) -> str:
 
 
 def robustness_figure(lines: Mapping[str, Sequence[tuple[int, float, float, float]]], clean: float | None) -> str:
-    """AUC of each kind of corruption by severity, (severity, AUC, low, high), named at the end of its line; dashed: clean crops."""
+    """AUC of each kind of corruption by severity, (severity, AUC, low, high), named at the end of its line.
+
+    The lines of clean crops and of chance are named above, where no interval covers their names.
+    """
     figure, axes = canvas(width=7.2, height=4.4)
-    axes.axhline(0.5, color=NEUTRAL, linestyle=":")
-    axes.annotate("chance", (1, 0.5), xytext=(-14, -12), textcoords="offset points", color=NEUTRAL, fontsize=SMALL)
     if clean is not None:
-        axes.axhline(clean, color=NEUTRAL, linestyle="--", linewidth=1)
-        axes.annotate("clean", (1, clean), xytext=(-14, 4), textcoords="offset points", color=NEUTRAL, fontsize=SMALL)
+        axes.axhline(clean, color=NEUTRAL, linestyle="--", linewidth=1, label="clean crops")
+    axes.axhline(0.5, color=NEUTRAL, linestyle=":", label="chance")
     last = max((points[-1][0] for points in lines.values()), default=1)
     heights = _apart({name: points[-1][1] for name, points in lines.items()})
     for place, (name, points) in enumerate(lines.items()):
@@ -85,6 +86,7 @@ def robustness_figure(lines: Mapping[str, Sequence[tuple[int, float, float, floa
         )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="severity of the corruption", ylabel="AUC", xlim=(0.7, last + 0.2), ylim=(0, 1.02))
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return svg(figure)
 
 

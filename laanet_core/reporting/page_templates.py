@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from laanet_core.counted import counted
+
 ROWS_SHOWN = 200
 """Rows of a table that names videos or files, at most; the page says how many more there are."""
 
@@ -16,6 +18,7 @@ def page_template(name: str) -> Template:
     """A page's template; every value is escaped, an unknown name is an error."""
     loader = FileSystemLoader(_TEMPLATES)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["counted"] = counted
     environment.filters["number"] = _number
     environment.filters["percent"] = lambda value, digits=1, none="undefined": _number(value and 100 * value, digits, none)
     return environment.get_template(name)

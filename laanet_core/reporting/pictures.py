@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from laanet_core.counted import counted
 from laanet_core.errors import LaanetError
 
 THUMBNAIL = 208
@@ -35,8 +36,7 @@ def figure_picture(svg: str, alt: str, caption: str) -> Picture:
 def sheet_picture(sheet: Rgb, method: str, left_out: int) -> Picture:
     """The sheet of pseudo-fakes at its full size; left_out: train crops of which none can be made."""
     fakes = {"sbi": "the self-blended fakes made of them", "bi": "the fakes made by blending another person's face into them"}[method]
-    crops = f"{left_out} crops" if left_out > 1 else "1 crop"
-    lost = f" {crops} with landmarks that allow no blend were left out." if left_out else ""
+    lost = f" Left out: {counted(left_out, 'crop')} with landmarks that allow no blend." if left_out else ""
     caption = f"What the network learns from, some of its random draws: real faces, {fakes}, and the targets of Eq. 2 to 7.{lost}"
     alt = "Training examples, one a row: real face, pseudo-fake, mask, boundary, vulnerable points, heat map and consistency."
     return Picture(_jpeg(cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)), alt, caption)

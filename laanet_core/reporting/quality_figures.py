@@ -16,8 +16,7 @@ WIDEST_ROW = 0.55
 def bins_figure(bins: Sequence[BinResult]) -> str:
     """AUC of each Mask-SSIM bin with its 95 % interval and its number of fakes; an empty bin says so."""
     figure, axes = canvas()
-    axes.axhline(0.5, color=NEUTRAL, linestyle=":")
-    axes.annotate("chance", (-0.45, 0.5), xytext=(0, 3), textcoords="offset points", color=NEUTRAL, fontsize=SMALL)
+    axes.axhline(0.5, color=NEUTRAL, linestyle=":", label="chance")
     for place, result in enumerate(bins):
         if result.auc is None:
             axes.annotate("no AUC", (place, 0.04), ha="center", color=NEUTRAL, fontsize=SMALL)
@@ -29,6 +28,7 @@ def bins_figure(bins: Sequence[BinResult]) -> str:
     crowded = len(bins) > 5
     axes.set_xticks(range(len(bins)), [f"{result.bin}\n{result.n_fake} fake" for result in bins], fontsize=7.5 if crowded else SMALL)
     axes.set(xlabel="Mask-SSIM (right: closer to the real head)", ylabel="AUC", xlim=(-0.5, len(bins) - 0.5), ylim=(0, 1.02))
+    figure.legend(loc="outside upper center", frameon=False)
     return svg(figure)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet
-from laanet_core.model.calibration import Calibrations, fit_calibrations
+from laanet_core.model.calibration import Calibrations, bounds_reached, fit_calibrations
 from laanet_core.params import Params
 from laanet_core.training.learner import batch_losses, to_device
 from laanet_core.training.pairs import Batch
@@ -48,9 +49,15 @@ def validate(model: LAANet, batches: Iterable[Batch], params: Params, fabric: An
 
 
 def calibrations_of(found: Validation, params: Params) -> Calibrations:
-    """Calibrations fitted on a validation, half of which are fakes (or nearly); raises LaanetError where its logits are all the same."""
+    """Calibrations fitted on a validation, half of which are fakes (or nearly); raises LaanetError where its logits are all the same.
+
+    A slope at its bound is said on stderr.
+    """
     fakes = "fakes" if params.train.fakes == "dataset" else "pseudo-fakes"
-    return fit_calibrations(found.logit, found.label, f"{fakes} of the val split of {params.train.dataset}")
+    fitted = fit_calibrations(found.logit, found.label, f"{fakes} of the val split of {params.train.dataset}")
+    for sentence in bounds_reached(fitted, found.logit, found.label):
+        print(f"train: calibration on {fitted.source}: {sentence}", file=sys.stderr)
+    return fitted
 
 
 def _judge(loss: float, logit: Tensor, label: Tensor) -> Validation:

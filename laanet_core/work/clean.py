@@ -8,25 +8,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from laanet_core.errors import LaanetError
+from laanet_core.sizes import folder_bytes
 from laanet_core.work.folder import WorkDir, steps
 
 
 @dataclass
 class Cleaned:
     """What became of a work folder. removed, kept: items; freed, held: their bytes, freed only where no output or cache shares them;
+    fetched, states, rest: bytes that stay besides, of fetched weights, of unfinished trainings, and of all else (records, folders, steps
+    left alone): these three and `held` are what the whole folder takes;
     busy: steps that another run was writing, which were left alone."""
 
     removed: int = 0
     kept: int = 0
     freed: int = 0
     held: int = 0
+    fetched: int = 0
+    states: int = 0
+    rest: int = 0
     busy: list[str] = field(default_factory=list)
 
 
 def clean_work(root: Path, most: int | None = None) -> Cleaned:
     """Remove from a work folder the items that the last run of their step did not use, and states of trainings given up for another.
 
-    most: bytes that may be left; where more are, the items that were made first go too, and would be made again if they were wanted.
+    most: bytes of items that may be left; where more are, those that were made first go too, and would be made again if they were wanted.
     Fetched weights and the index's digests stay.
     """
     report = Cleaned()
@@ -40,6 +46,8 @@ def clean_work(root: Path, most: int | None = None) -> Cleaned:
     with ExitStack() as locks:
         if _locked(train, root, locks, report):
             _remove_states(train.folder, report)
+    report.fetched, report.states = folder_bytes(root / "assets"), folder_bytes(train.folder)
+    report.rest = folder_bytes(root) - report.held - report.fetched - report.states
     return report
 
 
