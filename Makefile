@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate preset-demo preset-paper lock
+.PHONY: demo test chaos lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate preset-demo preset-paper lock
 
 demo: .venv/installed  ## Build the embedded demo from raw video to reports/index.html
 	dvc repro
@@ -14,6 +14,11 @@ demo: .venv/installed  ## Build the embedded demo from raw video to reports/inde
 test: .venv/installed  ## The whole test suite, with the lint
 	$(MAKE) lint
 	python -m pytest
+
+N ?= 100
+SEED ?= 1
+chaos: .venv/installed  ## N random events (kills, a full disk, edits, a second run) at random moments of a run; SEED gives the same again
+	python -m tests.chaos --events $(N) --seed $(SEED)
 
 lint: .venv/installed  ## ruff and mypy
 	ruff check .

@@ -15,7 +15,7 @@ from tests.chaos.plan import Event
 from tests.chaos.reference import State, locked_stages, undisturbed
 from tests.chaos.running import Running, run_anyway
 from tests.chaos.small_disk import keep_result, on_small_disk, possible
-from tests.chaos.tidy import orphans, tidy
+from tests.chaos.tidy import forget_dead_locks, orphans, tidy
 from tests.chaos.variants import STAGES, Settings
 from tests.project import Project
 
@@ -84,7 +84,7 @@ class Session:
         findings = []
         for variant in self.variants:
             self.settings.put(self.project, variant)
-            findings += [f"at the end, {variant}: {sentence}" for sentence in self._repro_and_check(variant)]
+            findings += [f"at the end, {variant}: {sentence}" for sentence in self._repro_and_check(variant, [])]
         return findings
 
     def _bring_to(self, variant: str) -> None:
@@ -134,7 +134,7 @@ class Session:
             outcome.findings += self._verify_and_remove()
         outcome.tidied = tidy(self.project, self.branch)
         self.settings.put(self.project, event.variant)
-        outcome.findings += self._repro_and_check(event.variant)
+        outcome.findings += self._repro_and_check(event.variant, outcome.tidied)
         self.project.commit()
         self.at = event.variant
 
@@ -145,11 +145,12 @@ class Session:
         missed = [name for name in wrong if name in objects(self.project)]
         return [f"'laanet verify --remove' left {name}, exited with {status}: {output[-600:]}" for name in missed]
 
-    def _repro_and_check(self, variant: str) -> list[str]:
+    def _repro_and_check(self, variant: str, tidied: list[str]) -> list[str]:
         """`dvc repro` must end well; everything else is checked where it does."""
         status, output = run_anyway(self.project, "dvc", "repro", *self.target)
         if status:
             return [f"'dvc repro' exited with {status}:\n{output}"]
+        tidied += forget_dead_locks(self.project)
         return check(self.project, variant, self.states)
 
     def _report(self, outcome: Outcome) -> None:

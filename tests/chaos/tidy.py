@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from pathlib import Path
+from typing import Any
 
 from tests.chaos.processes import command_of, inside
 from tests.project import Project
@@ -51,6 +54,24 @@ def tidy(project: Project, branch: str) -> list[str]:
 def _staged(project: Project) -> bool:
     """Whether git's index differs from the commit."""
     return bool(project.run("git", "diff", "--cached", "--name-only").strip())
+
+
+def forget_dead_locks(project: Project) -> list[str]:
+    """Take the names of processes that are gone out of .dvc/tmp/rwlock, once `dvc repro` has gone past them.
+
+    DVC takes out only those that stand in its way, and warns of it. The others do no harm until another process gets their number: then DVC
+    declines to run and asks the user to remove the file.
+    """
+    path = project.root / ".dvc/tmp/rwlock"
+    try:
+        locks: dict[str, dict[str, Any]] = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return []
+    holders = [holder for files in locks.values() for held in files.values() for holder in (held if isinstance(held, list) else [held])]
+    if not holders or any(Path(f"/proc/{holder['pid']}").exists() for holder in holders):
+        return []
+    path.unlink()
+    return [f"removed .dvc/tmp/rwlock, where dead processes hold {sum(map(len, locks.values()))} files"]
 
 
 def orphans(project: Project) -> list[str]:
