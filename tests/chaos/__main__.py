@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
@@ -60,14 +61,15 @@ def build(root: Path, until: str) -> Project:
 
 
 def play(session: Session, events: list[Event], keep_going: bool) -> list[Outcome]:
-    """Play events until one does harm, or, to see what else there is, all of them, after harm with a fresh project."""
-    outcomes = []
-    for event in events:
-        outcomes.append(session.play(event))
-        if outcomes[-1].findings and not keep_going:
-            break
-        if outcomes[-1].findings:
-            session.start_afresh()
+    """Play events until one does harm, or, to see what else there is, all of them, after harm with a fresh project; Ctrl-C ends early."""
+    outcomes: list[Outcome] = []
+    with suppress(KeyboardInterrupt):
+        for event in events:
+            outcomes.append(session.play(event))
+            if outcomes[-1].findings and not keep_going:
+                break
+            if outcomes[-1].findings:
+                session.start_afresh()
     return outcomes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Session:
     """
 
     def __init__(self, folder: Path, made: Project, variants: list[str], until: str, tell: Tell) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # one that is ignored here, as under nohup, would be by dvc too
         self.folder, self.variants, self.until, self.tell = folder, variants, until, tell
         self.target = [] if until == STAGES[-1] else [until]
         self.settings = Settings(made)
