@@ -52,9 +52,9 @@ class Event:
 
     def words(self) -> str:
         """One line for the log."""
-        since = "the start" if self.from_start else self.stage
-        run = f"'{self.start}' of {self.variant} after {self.before}"
-        return f"event {self.number}: {self.kind}, {self.delay_s:.2f} s after {since}, in {run}, work dropped: {self.drop_work}"
+        moment = f"{self.delay_s:.2f} s after {'the start' if self.from_start else self.stage}"
+        run = f"'{self.start}' of {self.variant} after {self.before}, {self.stage} to be made, work dropped: {self.drop_work}"
+        return f"event {self.number}: {self.kind}, {'all along' if self.kind == 'full_disk' else moment}, in {run}"
 
     def as_json(self) -> dict[str, Any]:
         """For the results."""

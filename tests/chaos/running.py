@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.plan import Event
 from tests.project import Project
@@ -75,8 +76,10 @@ class Running:
 
 
 def run_anyway(project: Project, *command: str) -> tuple[int, str]:
-    """Exit status and output of a command in a project, whatever the status is."""
-    done = subprocess.run(
-        command, cwd=project.root, env=project.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    """Exit status and output of a command in a project, whatever the status is; 124 where it hung."""
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "timeout": LONGEST_S}
+    try:
+        done: subprocess.CompletedProcess[str] = subprocess.run(command, cwd=project.root, env=project.environment, check=False, **options)
+    except subprocess.TimeoutExpired as error:
+        return 124, f"it was not done after {LONGEST_S} s:\n{error.output}"
     return done.returncode, done.stdout

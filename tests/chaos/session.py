@@ -103,12 +103,22 @@ class Session:
         log = self.folder / "logs" / f"{event.number:04d}.log"
         log.parent.mkdir(exist_ok=True)
         run = Running(self.project, self._command(event), log)
+        try:
+            self._meet(run, event, outcome)
+        except TimeoutError as error:
+            outcome.findings.append(str(error))
+        except BaseException:
+            run.signal_group(signal.SIGKILL)
+            raise
+        if event.kind == "full_disk":
+            keep_result(self.project)
+
+    def _meet(self, run: Running, event: Event, outcome: Outcome) -> None:
+        """Wait for an event's moment, let it happen, wait for the run's end."""
         scene = Scene(self.project, self.settings, event, run, self.target, outcome.findings)
         outcome.met = run.wait_for(event) or event.kind == "full_disk"
         outcome.note = KINDS[event.kind](scene) if outcome.met or event.kind not in NEED_A_RUN else "the run had ended"
         outcome.status = run.wait()
-        if event.kind == "full_disk":
-            keep_result(self.project)
 
     def _drop(self, event: Event) -> None:
         """Remove what would spare the stage its work: its outputs, its entries in the run cache, items of the work folder."""
