@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := demo
-.PHONY: help demo test lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate lock
+.PHONY: help demo test chaos lint figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate lock
 
 help:  ## These commands
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
@@ -18,6 +18,11 @@ demo: .venv/installed  ## Build the embedded demo from raw video to reports/inde
 test: .venv/installed  ## The whole test suite, with the lint
 	$(MAKE) lint
 	python -m pytest
+
+N ?= 100
+SEED ?= 1
+chaos: .venv/installed  ## N random events (kills, a full disk, edits, a second run) at random moments of a run; SEED gives the same again
+	python -m tests.chaos --events $(N) --seed $(SEED)
 
 lint: .venv/installed  ## ruff and mypy
 	ruff check .

@@ -1,0 +1,117 @@
+"""`python -m tests.chaos`: disturb a project at random, tell whether it came to no harm, write benchmarks/results/chaos.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from benchmarks.machine import describe_machine
+from laanet_core.work.folder import work_root
+from tests.chaos.plan import KINDS, Event, plan
+from tests.chaos.results import summary
+from tests.chaos.session import Outcome, Session
+from tests.chaos.variants import SMALLEST, STAGES, VARIANTS
+from tests.project import ROOT, Project
+
+RESULTS = ROOT / "benchmarks/results/chaos.json"
+
+
+def main() -> int:
+    """Play the events, print and write the verdict; exit status 1 when it is bad."""
+    options = _options()
+    events = _chosen(options, plan(options.seed, options.events, options.kinds, options.variants, options.until))
+    if options.dry:
+        print("\n".join(event.words() for event in events))
+        return 0
+    started = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="chaos."))
+    session = Session(folder, build(folder / "made", options.until), options.variants, options.until, _tell)
+    prepared = time.monotonic() - started
+    outcomes = play(session, events, options.keep_going)
+    stopped = any(outcome.findings for outcome in outcomes) and not options.keep_going
+    at_the_end = [] if stopped else session.settle()
+    report = {
+        "machine": describe_machine("cpu"),
+        "seed": options.seed,
+        "until": options.until,
+        "variants": options.variants,
+        "preparation_s": round(prepared, 1),
+        "seconds": round(time.monotonic() - started, 1),
+        **summary(outcomes, at_the_end),
+    }
+    options.results.write_text(json.dumps(report, indent=1) + "\n")
+    return _conclude(report, folder, options.seed, stopped)
+
+
+def build(root: Path, until: str) -> Project:
+    """The cut-down demo, run and committed."""
+    _tell("building the cut-down demo")
+    project = Project.create(root, SMALLEST)
+    if (work_root() / "assets").is_dir():
+        shutil.copytree(work_root() / "assets", root / ".work/assets", dirs_exist_ok=True)
+    project.dvc("repro", *([] if until == STAGES[-1] else [until]))
+    project.commit()
+    return project
+
+
+def play(session: Session, events: list[Event], keep_going: bool) -> list[Outcome]:
+    """Play events until one does harm, or, to see what else there is, all of them, after harm with a fresh project; Ctrl-C ends early."""
+    outcomes: list[Outcome] = []
+    with suppress(KeyboardInterrupt):
+        for event in events:
+            outcomes.append(session.play(event))
+            if outcomes[-1].findings and not keep_going:
+                break
+            if outcomes[-1].findings:
+                session.start_afresh()
+    return outcomes
+
+
+def _chosen(options: argparse.Namespace, events: list[Event]) -> list[Event]:
+    """The events that --only and --from leave."""
+    if options.only:
+        return [event for event in events if event.number in options.only]
+    return events[options.start - 1 :]
+
+
+def _conclude(report: dict[str, object], folder: Path, seed: int, stopped: bool) -> int:
+    """Print the verdict; a folder in which nothing was found is removed."""
+    print(json.dumps({name: value for name, value in report.items() if name != "not_as_it_must_be"}, indent=1))
+    if report["sound"]:
+        shutil.rmtree(folder)
+        _tell("sound: every event was mended by 'dvc repro'")
+        return 0
+    where = "stopped there" if stopped else "all were played"
+    _tell(f"NOT SOUND, {where}; the same events again: --seed {seed}; the projects and logs are kept in {folder}")
+    return 1
+
+
+def _tell(what: str) -> None:
+    print(f"chaos: {what}", file=sys.stderr, flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos", description="Random events at random moments of a run, and what they cost."
+    )
+    parser.add_argument("--events", type=int, default=100, metavar="N", help="how many (100)")
+    parser.add_argument("--seed", type=int, default=1, help="of the events: the same gives the same (1)")
+    parser.add_argument("--from", type=int, default=1, metavar="K", dest="start", help="leave out the events before this number")
+    parser.add_argument("--only", type=int, nargs="+", metavar="K", help="these events alone, each after a project as it was meant to be")
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS, metavar="NAME", help=", ".join(VARIANTS))
+    parser.add_argument("--until", default=STAGES[-1], choices=STAGES, metavar="STAGE", help="last stage that is run (report)")
+    parser.add_argument("--keep-going", action="store_true", help="after an event that did harm, go on with a fresh project")
+    parser.add_argument("--dry", action="store_true", help="print the events and end")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help=f"({RESULTS.relative_to(ROOT)})")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""A run on a disk with little room: the whole project on an overlay whose writable layer is a small tmpfs, in a mount namespace."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.project import Project
+
+IN_NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+MOUNT = """
+set -e
+mount -t tmpfs -o size="$1"k none "$2"
+mkdir "$2/upper" "$2/work"
+mount -t overlay overlay -o lowerdir="$3",upperdir="$2/upper",workdir="$2/work" "$3"
+cd "$3"
+"""
+RUN = MOUNT + 'result="$4"; shift 4; set +e; "$@"; code=$?; cp -a . "$result" || exit 99; exit $code'
+
+
+def possible(folder: Path) -> bool:
+    """Whether this system lets a user mount such a disk; `folder` is for the trial."""
+    small, trial = folder / "small", folder / "trial"
+    small.mkdir(exist_ok=True)
+    trial.mkdir(exist_ok=True)
+    return not subprocess.run([*IN_NAMESPACE, MOUNT, "sh", "64", small, trial], capture_output=True, check=False).returncode
+
+
+def on_small_disk(project: Project, room_kb: int, command: list[str]) -> list[str]:
+    """The command that runs another in the project where only so much can be written, and leaves what came of it beside the project."""
+    small = project.root.parent / "small"
+    small.mkdir(exist_ok=True)
+    return [*IN_NAMESPACE, RUN, "sh", str(room_kb), str(small), str(project.root), str(_result(project)), *command]
+
+
+def keep_result(project: Project) -> None:
+    """Put the project as it was on the small disk in its place."""
+    result = _result(project)
+    if (result / "dvc.yaml").is_file():
+        shutil.rmtree(project.root)
+        result.rename(project.root)
+
+
+def _result(project: Project) -> Path:
+    return project.root.with_name(project.root.name + ".after")
