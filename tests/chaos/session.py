@@ -84,10 +84,16 @@ class Session:
     def settle(self) -> list[str]:
         """At the end: each variant once more, from whatever all the events left in DVC's caches and the work folder."""
         findings = []
+        self._clear_up()
         for variant in self.variants:
             self.settings.put(self.project, variant)
             findings += [f"at the end, {variant}: {sentence}" for sentence in self._repro_and_check(variant, [])]
         return findings
+
+    def _clear_up(self) -> None:
+        """What Ctrl-C may have left of an event that it cut off; after an event that was played there is nothing."""
+        orphans(self.project)
+        tidy(self.project, self.branch)
 
     def _bring_to(self, variant: str) -> None:
         """Up to date with a variant and committed; it is already, unless events were left out or the project is fresh."""
