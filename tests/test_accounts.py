@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,11 @@ def test_the_note_of_every_shard_has_its_account_and_the_digest_of_its_content(b
 
 def test_a_network_that_was_trained_otherwise_is_not_scored(project: Project) -> None:
     project.set({"lambda2": 10})
+    shutil.rmtree(project.root / "reports/demo")
     output = project.dvc("repro", "--force", "--single-item", "evaluate@demo", succeeds=False)
     assert "data/checkpoints/model.safetensors: was made with lambda2 = 1.0, params.yaml has 10.0" in output
     assert "Traceback" not in output
+    assert not (project.root / "reports/demo").exists(), "a run that failed leaves no empty folder"
 
 
 @pytest.mark.parametrize(

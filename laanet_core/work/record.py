@@ -35,14 +35,6 @@ class ItemRecord:
         """Note that this run uses an item."""
         self._used.add(key)
 
-    def digest(self, item: Path) -> str:
-        """SHA-256 of an item, read from its bytes only where it is new or was changed."""
-        facts = item.stat()
-        known = self._files.get(item.name)
-        if known is None or known[:2] != (facts.st_size, facts.st_mtime_ns):
-            self.learn(item, file_digest(item))
-        return self._files[item.name][2]
-
     def is_whole(self, item: Path) -> bool:
         """Whether an item is as it was made; its bytes are read only where its size or time are not."""
         facts, known = item.stat(), self._files.get(item.name)
