@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
 
-from laanet_core.errors import LaanetError
+from laanet_core.errors import InterruptedRunError, LaanetError
 
 
 class WorkerDiedError(Exception):
@@ -28,7 +28,7 @@ class WorkerPool(Executor):
     """`count` fresh processes that run one call each at a time.
 
     Unlike a process pool, it knows which call a process died of: that call raises WorkerDiedError, the others go on, and a new process
-    takes the dead one's place. As a context manager it kills its processes when the block ends with an error.
+    takes the dead one's place. As a context manager it kills its processes when Ctrl-C ends the block.
     """
 
     def __init__(self, count: int, initializer: Callable[[], None]) -> None:
@@ -49,7 +49,7 @@ class WorkerPool(Executor):
                 worker.close()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is not None:
+        if isinstance(error, KeyboardInterrupt | InterruptedRunError):
             for worker in self._workers:
                 worker.kill()
         self.shutdown()

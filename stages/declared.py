@@ -16,11 +16,12 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Stage(NamedTuple):
-    """A stage of dvc.yaml. deps, outs: paths; params: keys of params.yaml."""
+    """A stage of dvc.yaml. deps, outs: paths; params: keys of params.yaml; persistent: outs that stay as they are if not made again."""
 
     deps: list[str]
     params: list[str]
     outs: list[str]
+    persistent: list[str]
 
 
 def read_stage(name: str, dataset: str | None, params: Mapping[str, Any], path: Path = Path("dvc.yaml")) -> Stage:
@@ -34,9 +35,10 @@ def read_stage(name: str, dataset: str | None, params: Mapping[str, Any], path: 
         if dataset is not None:
             definition = definition["do"]
         fields = [_paths(definition.get(part, [])) for part in ("deps", "params")]
-        outs = [path for part in ("outs", "metrics", "plots") for path in _paths(definition.get(part, []))]
+        entries = [entry for part in ("outs", "metrics", "plots") for entry in definition.get(part, [])]
+        persistent = [entry for entry in entries if not isinstance(entry, str) and next(iter(entry.values())).get("persist")]
         values = {**flatten(params), "key": dataset}
-        return Stage(*([_filled(text, values) for text in texts] for texts in (*fields, outs)))
+        return Stage(*([_filled(text, values) for text in texts] for texts in (*fields, _paths(entries), _paths(persistent))))
     except FileNotFoundError:
         raise LaanetError(f"{path}: not found; run from the project's root.") from None
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:

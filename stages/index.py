@@ -9,7 +9,6 @@ from laanet_core.datasets.index import write_index
 from laanet_core.datasets.layouts import build_index
 from laanet_core.params import DatasetParams, Params
 from laanet_core.work.folder import work_root
-from laanet_core.writing import copy_file
 from stages.runner import run_stage
 
 
@@ -17,8 +16,6 @@ def index(params: Params, out: Path, dataset: str) -> None:
     """The data set's folder -> data/index/<dataset>.csv; where the folder is not, the index that dvc.lock has stays."""
     root, name = params.datasets[dataset].root, f"data/index/{dataset}.csv"
     if not Path(root).is_dir() and is_locked(dataset, params.datasets[dataset]):
-        if Path(name).exists():
-            copy_file(Path(name), out / name)
         print(f"index of {dataset}: kept as dvc.lock has it; '{root}' is not on this machine")
         return
     rows = build_index(dataset, params.datasets[dataset], work_root() / "index")

@@ -71,7 +71,7 @@ def _run(stage: Callable[..., Callable[[], None] | None]) -> None:
         hold_dvc_lock(Path())
         _check_params(values, declared)
         inputs.check()
-        staging.publish(declared.outs)
+        staging.publish(declared.outs, declared.persistent)
     if finish is not None:
         finish()
 

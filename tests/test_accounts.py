@@ -173,6 +173,20 @@ def test_verify_finds_a_record_of_other_inputs(project: Project) -> None:
     assert re.search(r"wrong: dvc\.lock, stage train: it says data/index/demo\.csv had MD5 \w{8}, but data/checkpoints was made", output)
 
 
+def test_verify_finds_scores_that_git_brought_back_before_dvc_recorded_them(project: Project) -> None:
+    """`git stash` heeds no lock of DVC: in the moment between a stage's end and DVC's record, it can put a commit's scores there."""
+    older = (project.root / "reports/demo/scoring.json").read_bytes()
+    project.set({"crops.enlarge": 1.5})
+    project.dvc("repro")
+    (project.root / "reports/demo/scoring.json").write_bytes(older)
+    project.dvc("commit", "--force", "evaluate@demo")
+    output = project.run("laanet", "verify", succeeds=False)
+    assert re.search(
+        r"wrong: dvc\.lock, stage evaluate@demo: it says data/crops/demo had MD5 \w{8}, but reports/demo/scoring\.json was", output
+    )
+    assert "dvc repro --force --single-item evaluate@demo" in output
+
+
 def test_verify_names_records_of_earlier_versions_as_unconfirmed(project: Project) -> None:
     path = project.root / "data/checkpoints/model.safetensors"
     strip(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,18 @@ def test_laanet_run_says_who_holds_the_project_and_waits_for_it(project: Project
     output, _ = second.communicate(timeout=300)
     assert (first.status, second.returncode) == (0, 0), output
     assert project.metrics("demo/scoring.json")["threshold"] == 0.4
+
+
+def test_a_stage_waits_for_a_dvc_command_to_end_before_it_puts_its_outputs_in_their_places(project: Project) -> None:
+    index = project.root / "data/index/demo.csv"
+    index.unlink()
+    with (project.root / ".dvc/tmp/lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = project.start("python", "-m", "stages.index", "demo")
+        assert any(line == "waiting for another dvc command in this project to end\n" for line in process.stdout)  # type: ignore[union-attr]
+        assert not index.exists()
+    assert process.wait(timeout=60) == 0
+    assert index.exists()
 
 
 def test_outputs_of_a_killed_stage_are_swept_by_the_next_one(project: Project) -> None:

@@ -32,7 +32,7 @@ def test_every_promised_file_is_there_and_keeps_its_contract(built: Project) -> 
     assert [row["video_id"] for row in scores] == [row["video_id"] for row in index if row["split"] == "test"]
     assert all((row["score"] != "") == (row["status"] == "ok") for row in scores)
     bins = table(built.root / "reports/demo/mask_ssim_bins.csv")
-    assert list(bins[0]) == ["bin", "low", "high", "n_real", "n_fake", "auc", "ap", "auc_low", "auc_high", "ap_low", "ap_high"]
+    assert list(bins[0]) == ["bin", "low", "high", "n_real", "n_fake", "auc", "ap", "auc_low", "auc_high", "ap_low", "ap_high", "coverage"]
     robustness = table(built.root / "reports/robustness.csv")
     assert [(row["corruption"], row["severity"]) for row in robustness] == [("none", "0"), ("saturation", "3"), ("noise", "3")]
     tables = {path.name: table(path) for path in (built.root / "reports/tables").glob("*.csv")}
@@ -180,6 +180,8 @@ def test_another_networks_scores_need_no_training(project: Project) -> None:
     shutil.copyfile(project.root / "data/checkpoints/last.safetensors", project.root / "given.safetensors")
     output = project.dvc("exp", "run", "-S", "evaluate.checkpoint=given.safetensors", "-S", "train.epochs=3", "evaluate@demo")
     assert stages_run(output) == ["index@demo", "evaluate@demo"]
+    project.dvc("repro", "--single-item", "robustness")
+    project.set({"train.epochs": SMALL["train.epochs"]})  # the report shows the log of the training that there was
     project.dvc("repro", "--single-item", "report")
     page = (project.root / "reports/index.html").read_text()
     assert "The network of given.safetensors, which was not trained here" in page

@@ -151,7 +151,12 @@ def test_git_gets_nothing_of_a_data_set_but_measures_and_the_names_of_scored_vid
     tracked = lab.run("git", "ls-files").splitlines()
     assert not lab.run("git", "status", "--porcelain", "--untracked-files=all")
     assert [name for name in tracked if name.startswith("data/")] == ["data/README.md"]
-    reports = {"reports/experiments.csv", "reports/robustness.csv", *(f"reports/tables/table{number}.csv" for number in range(1, 6))}
+    reports = {
+        "reports/experiments.csv",
+        "reports/robustness.csv",
+        "reports/robustness.json",
+        *(f"reports/tables/table{number}.csv" for number in range(1, 6)),
+    }
     measured = ("mask_ssim_bins.csv", "measures.csv", "metrics.json", "roc.csv", "scores.csv", "scoring.json")
     reports |= {f"reports/gated/{name}" for name in measured}
     assert {name for name in tracked if name.startswith("reports/") and not name.startswith("reports/training/")} == reports

@@ -15,7 +15,7 @@ NETWORK = "network"
 MEMBERS = {
     "data/frames/*": FOLDER_ACCOUNT, "data/crops/*": FOLDER_ACCOUNT, "data/landmarks/*.h5": "", "data/quality/*.json": "",
     "data/checkpoints": "model.safetensors", "data/checkpoints/*.safetensors": "", "data/evaluation/*": "scoring.json",
-    "reports/training/made.json": "", "reports/robustness.json": "",
+    "reports/training/made.json": "", "reports/robustness.json": "", "reports/*/scoring.json": "",
 }  # fmt: skip
 """Outputs with accounts, as patterns of their paths in a project -> the file that has it: one of a folder, or the output itself."""
 

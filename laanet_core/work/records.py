@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,15 +40,21 @@ class Finding(NamedTuple):
 
 
 class Objects:
-    """The files of DVC's cache, each by its MD5."""
+    """The files of DVC's cache, each by its MD5, and outputs in the project that DVC does not cache."""
 
-    def __init__(self, cache: Path) -> None:
-        self.cache = cache
+    def __init__(self, project: Path, cache: Path) -> None:
+        self.project, self.cache = project, cache
 
     def find(self, md5: str) -> Path | None:
         """The object of a digest; None where it is not here."""
         path = self.cache / "files/md5" / md5[:2] / md5[2:]
         return path if path.is_file() else None
+
+    def uncached(self, output: str, md5: str) -> Path | None:
+        """An output in the project, if it is a file with this digest."""
+        path = self.project / output
+        same = path.is_file() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == md5
+        return path if same else None
 
     def member(self, md5: str, name: str) -> str | None:
         """The digest of a file in a folder that is here and has this digest, None where the folder has no such file; a file's own."""
@@ -78,10 +85,10 @@ def examine(record: Record, objects: Objects) -> Iterator[Finding]:
     """What the artefacts of a run say against its record; those that are not in the cache, or damaged, say nothing."""
     for output, md5 in record.outs.items():
         member = account_member(output)
-        if member is None or objects.find(md5) is None:
+        if member is None or (objects.find(md5) or objects.uncached(output, md5)) is None:
             continue
         digest = objects.member(md5, member)
-        path = None if digest is None else objects.find(digest)
+        path = None if digest is None else objects.find(digest) or objects.uncached(output, digest)
         try:
             account = None if path is None else read_account(path, suffix=Path(output, member).suffix)
         except LaanetError:

@@ -42,9 +42,12 @@ class Staging:
         if self._lock is not None:
             os.close(self._lock)
 
-    def publish(self, outputs: Iterable[str]) -> None:
-        """Move outputs, given by their paths in the project, to their places; raises LaanetError, moving none, when one was not made."""
-        outputs = list(outputs)
+    def publish(self, outputs: Iterable[str], optional: Iterable[str] = ()) -> None:
+        """Move outputs, given by their paths in the project, to their places; raises LaanetError, moving none, when one was not made.
+
+        optional: those of them that may be left as they are.
+        """
+        outputs = [path for path in outputs if path not in set(optional) or (self.folder / path).exists()]
         for path in outputs:
             if not (self.folder / path).exists():
                 raise LaanetError(f"{path}: is an output of stage '{self.name}' in dvc.yaml, but was not made; correct dvc.yaml.")

@@ -68,7 +68,7 @@ def verify(project: Path, cache: Path, work: Path) -> Verdict:
             verdict.checked += 1
             verdict.n_bytes += size
             progress.advance()
-    objects = Objects(cache)
+    objects = Objects(project, cache)
     verdict.findings = [finding for record in read_records(project / "dvc.lock", cache) for finding in examine(record, objects)]
     verdict.damaged.sort()
     verdict.other.sort()
