@@ -12,16 +12,20 @@ from laanet_core.params import Params
 from laanet_core.work.artefacts import NETWORK, account_member, read_account
 from stages.declared import Stage
 
+TRAINING = "reports/training/made.json"
+"""Of the training whose log the report shows, unless another network scores."""
+
 
 def check_inputs(stage: Stage, params: Params) -> None:
     """Raise LaanetError when an input was made with other parameters than these, or of other inputs than those that lie beside it."""
     values = flatten(params.model_dump(mode="json"))
     beside = {input_name(Path(dep)): Path(dep) for dep in stage.deps if dep.startswith("data/") and not dep.startswith("data/assets/")}
     evaluations = [f"data/evaluation/{name}" for name in params.datasets if "data/evaluation" in stage.deps]
+    own = params.evaluate.checkpoint.startswith("data/checkpoints/")
     for dep in [*stage.deps, *evaluations]:
         member = account_member(dep)
         path = Path(dep, member or "")
-        if member is None or not Path(dep).exists():
+        if member is None or not Path(dep).exists() or (dep == TRAINING and not own):
             continue
         account = read_account(path) if path.exists() else None
         if account is None:
@@ -29,7 +33,7 @@ def check_inputs(stage: Stage, params: Params) -> None:
         _check_params(path, account, values)
         _check_inputs(path, account, beside)
         network = read_account(path, NETWORK) if path.suffix == ".json" else None
-        if network is not None and params.evaluate.checkpoint.startswith("data/checkpoints/"):
+        if network is not None and own:
             _check_params(path, network, values)
 
 

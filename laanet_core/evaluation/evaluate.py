@@ -54,12 +54,14 @@ def evaluate_dataset(name: str, params: Params, files: EvaluationFiles, out: Pat
     """
     rows = rows_of_split(files.index, params.evaluate.split)
     videos = read_videos(files.crops)
+    weights = file_digest(files.checkpoint) if files.checkpoint.is_file() else ""
     model = load_network(files.checkpoint, params.crops.size)
     scoring = scoring_of(params.evaluate, model, files.checkpoint)
     scorer = for_scoring(model, params.crops.size)
     digests = {video_id: videos[video_id]["digest"] for video_id in usable(rows, videos)}
     tasks = {video_id: _task(video_id, digest, scorer, files.crops, params.evaluate) for video_id, digest in digests.items()}
     keys = score_keys(digests, files.checkpoint, params.evaluate)
+    check_unchanged(files.checkpoint, weights)
     logits = score_videos(tasks, keys, work, f"evaluate {name}")
     table = score_table(rows, videos, logits, scoring, files.quality)
     frames = {video_id: frame_scores(values, scoring) for video_id, values in logits.items()}
@@ -94,6 +96,12 @@ def load_network(path: Path, size: int) -> LAANet:
     if model.image_size not in {None, size}:
         raise LaanetError(f"crops.size: {size}, but {path} was trained at {model.image_size}; set crops.size to that or train again.")
     return model.float().to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def check_unchanged(path: Path, digest: str) -> None:
+    """Raise LaanetError when a checkpoint is not the one that was loaded: its scores would be kept under the other's key."""
+    if file_digest(path) != digest:
+        raise LaanetError(f"{path}: was exchanged by another command while it was loaded; let that end, then run again.")
 
 
 def scoring_of(params: EvaluateParams, model: LAANet, path: Path) -> Scoring:

@@ -13,9 +13,19 @@ import numpy as np
 
 from laanet_core import randomness
 from laanet_core.account import write_account
+from laanet_core.digests import file_digest
 from laanet_core.evaluation import corruptions
 from laanet_core.evaluation.corruptions import Image, corrupt
-from laanet_core.evaluation.evaluate import load_network, read_videos, rows_of_split, score_keys, scoring_account, scoring_of, usable
+from laanet_core.evaluation.evaluate import (
+    check_unchanged,
+    load_network,
+    read_videos,
+    rows_of_split,
+    score_keys,
+    scoring_account,
+    scoring_of,
+    usable,
+)
 from laanet_core.evaluation.inference import for_scoring
 from laanet_core.evaluation.metrics import intervals, measure
 from laanet_core.evaluation.predict import Change, ScoreTask, score_videos
@@ -106,11 +116,13 @@ def measure_robustness(params: Params, files: RobustnessFiles, out_csv: Path, wo
 
 def _score_videos(digests: Mapping[str, str], params: Params, files: RobustnessFiles, work: WorkDir) -> dict[Condition, list[float]]:
     """The scores of the videos, in the order of `digests`, under each condition."""
+    weights = file_digest(files.checkpoint) if files.checkpoint.is_file() else ""
     model = for_scoring(load_network(files.checkpoint, params.crops.size), params.crops.size)
     scoring = scoring_of(params.evaluate, model, files.checkpoint)
     conditions = _conditions(params.robustness)
     tasks = {name: task for condition in conditions for name, task in _tasks(condition, digests, model, params, files).items()}
     keys = {name: key for condition in conditions for name, key in _keys(condition, digests, params, files).items()}
+    check_unchanged(files.checkpoint, weights)
     logits = score_videos(tasks, keys, work, f"robustness {params.robustness.dataset}")
     return {condition: [video_score(logits[condition.item(video_id)], scoring) for video_id in digests] for condition in conditions}
 
