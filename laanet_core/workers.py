@@ -71,7 +71,9 @@ class _Worker:
     """One process."""
 
     def __init__(self, initializer: Callable[[], None]) -> None:
-        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=initializer)
+        self._pool = ProcessPoolExecutor(
+            1, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(os.getpid(), initializer)
+        )
         # a terminal sends Ctrl-C to children, too; this thread's mask, which the new process takes over, keeps it out
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -97,6 +99,13 @@ class _Worker:
     def close(self) -> None:
         """End the process after its call."""
         self._pool.shutdown()
+
+
+def _start(parent: int, initializer: Callable[[], None]) -> None:
+    """Initialise a process, and end it if its parent died before the kernel was asked to see to that."""
+    initializer()
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _signal_name(exit_code: int | None) -> str:
