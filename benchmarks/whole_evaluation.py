@@ -87,7 +87,7 @@ def evaluate(folder: Path) -> dict[str, Any]:
     scorer = for_scoring(load_network(weights, SIZE), SIZE)
     shards = {path.stem: path for path in sorted((folder / "crops").iterdir())}
     tasks = {name: ScoreTask(scorer, path, None, params.evaluate.batch_size, params.evaluate.flip) for name, path in shards.items()}
-    keys = score_keys({name: file_digest(path) for name, path in shards.items()}, weights, params.evaluate)
+    keys = score_keys({name: file_digest(path) for name, path in shards.items()}, file_digest(weights), params.evaluate)
     with watched("score_shard") as videos, watched("forward") as passes:
         start = time.perf_counter()
         score_videos(tasks, keys, WorkDir("evaluate", folder / "work"), "bench-eval")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from laanet_core.digests import file_digest
 from laanet_core.evaluation.predict import FrameLogit
 from laanet_core.evaluation.scoring import Scoring, describe, frame_scores, probability, video_score
 from laanet_core.model.calibration import Calibration, Calibrations
@@ -68,11 +69,11 @@ def test_what_is_written_beside_the_scores_says_how_they_were_made(tmp_path: Pat
     weights.write_bytes(b"weights")
     stored = Calibrations(Calibration(0.5), SHARP, "pseudo-fakes of the val split of demo", 10, 10)
     params = load_params(Path(__file__).parents[1] / "presets/demo.yaml").evaluate
-    told = describe(Scoring("logit", SHARP), changed(params, calibration="platt", flip=True), stored, weights)
+    told = describe(Scoring("logit", SHARP), changed(params, calibration="platt", flip=True), stored, weights, file_digest(weights))
     assert (told["average"], told["flip"], told["threshold"], told["split"]) == ("logit", True, 0.5, "test")
     assert told["calibration"] == {"method": "platt", "slope": 2.0, "intercept": -0.5, "fitted_on": stored.source}
     assert told["checkpoint_sha256"] == hashlib.sha256(b"weights").hexdigest()
-    plain = describe(Scoring("logit", PLAIN), changed(params, calibration="none"), stored, weights)
+    plain = describe(Scoring("logit", PLAIN), changed(params, calibration="none"), stored, weights, file_digest(weights))
     assert plain["calibration"]["fitted_on"] is None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import torch
 
 from laanet_core.account import ENTRY, Account, chosen, flatten, input_digest
 from laanet_core.datasets.index import IndexRow, read_index
-from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.evaluation import inference, predict
 from laanet_core.evaluation.inference import for_scoring
@@ -27,8 +26,10 @@ from laanet_core.params import EvaluateParams, Params
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table
+from laanet_core.work.artefacts import NETWORK
 from laanet_core.work.folder import WorkDir, code_version, item_key
 from laanet_core.work.outputs import output_path
+from laanet_core.work.snapshot import Snapshot
 from laanet_core.writing import copy_file
 
 Videos = Mapping[str, Mapping[str, str]]
@@ -54,19 +55,18 @@ def evaluate_dataset(name: str, params: Params, files: EvaluationFiles, out: Pat
     """
     rows = rows_of_split(files.index, params.evaluate.split)
     videos = read_videos(files.crops)
-    weights = file_digest(files.checkpoint) if files.checkpoint.is_file() else ""
-    model = load_network(files.checkpoint, params.crops.size)
+    model, weights = load_checkpoint(files.checkpoint, params.crops.size)
     scoring = scoring_of(params.evaluate, model, files.checkpoint)
     scorer = for_scoring(model, params.crops.size)
     digests = {video_id: videos[video_id]["digest"] for video_id in usable(rows, videos)}
     tasks = {video_id: _task(video_id, digest, scorer, files.crops, params.evaluate) for video_id, digest in digests.items()}
-    keys = score_keys(digests, files.checkpoint, params.evaluate)
-    check_unchanged(files.checkpoint, weights)
+    keys = score_keys(digests, weights, params.evaluate)
     logits = score_videos(tasks, keys, work, f"evaluate {name}")
     table = score_table(rows, videos, logits, scoring, files.quality)
     frames = {video_id: frame_scores(values, scoring) for video_id, values in logits.items()}
-    described = describe(scoring, params.evaluate, model.calibrations, files.checkpoint)
-    accounts = {ENTRY: _account(params, files).as_json(), "network": model.made and model.made.as_json()}
+    described = describe(scoring, params.evaluate, model.calibrations, files.checkpoint, weights)
+    made = scoring_account(params, {"index": files.index, "crops": files.crops, "quality": files.quality}, ["evaluate"])
+    accounts = {ENTRY: with_network(made, files.checkpoint, weights).as_json(), NETWORK: model.made and model.made.as_json()}
     write_results(table, frames, {**described, **accounts}, params, files.bins, out)
     with one_thread():
         write_gallery(model, _scored(table), frames, Crops(files.crops, digests), params.evaluate.gallery, gallery)
@@ -98,10 +98,15 @@ def load_network(path: Path, size: int) -> LAANet:
     return model.float().to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def check_unchanged(path: Path, digest: str) -> None:
-    """Raise LaanetError when a checkpoint is not the one that was loaded: its scores would be kept under the other's key."""
-    if file_digest(path) != digest:
-        raise LaanetError(f"{path}: was exchanged by another command while it was loaded; let that end, then run again.")
+def load_checkpoint(path: Path, size: int) -> tuple[LAANet, str]:
+    """The network, as `load_network` gives it, and the SHA-256 of the file that it was read from.
+
+    Raises LaanetError when another command exchanged the file meanwhile: scores would be kept under the other network's key.
+    """
+    seen = Snapshot([path])
+    model = load_network(path, size)
+    seen.check()
+    return model, seen.digest(path)
 
 
 def scoring_of(params: EvaluateParams, model: LAANet, path: Path) -> Scoring:
@@ -109,10 +114,10 @@ def scoring_of(params: EvaluateParams, model: LAANet, path: Path) -> Scoring:
     return Scoring(params.average, calibration_of(model, params.calibration, path))
 
 
-def score_keys(digests: Mapping[str, str], weights: Path, params: EvaluateParams, **more: Any) -> dict[str, str]:
-    """Work keys of videos: the crops, the weights, what scores them, and `more`."""
+def score_keys(digests: Mapping[str, str], weights: str, params: EvaluateParams, **more: Any) -> dict[str, str]:
+    """Work keys of videos: the crops, the weights by their file's SHA-256, what scores them, and `more`."""
     scorer = {
-        "weights": file_digest(weights), "batch_size": params.batch_size, "flip": params.flip,
+        "weights": weights, "batch_size": params.batch_size, "flip": params.flip,
         "torch": torch.__version__, "cuda": torch.cuda.is_available(),
         "code": _code(),
     }  # fmt: skip
@@ -130,9 +135,9 @@ def scoring_account(params: Params, inputs: Mapping[str, Path], sections: Sequen
     return Account(settings, digests, _code(), {"torch": torch.__version__})
 
 
-def _account(params: Params, files: EvaluationFiles) -> Account:
-    inputs = {"index": files.index, "crops": files.crops, "quality": files.quality, "checkpoints": files.checkpoint}
-    return scoring_account(params, inputs, ["evaluate"])
+def with_network(account: Account, path: Path, digest: str) -> Account:
+    """An account of which a checkpoint with this SHA-256 is an input too."""
+    return replace(account, inputs={**account.inputs, f"checkpoints/{path.name}": digest})
 
 
 def _code() -> str:

@@ -13,18 +13,17 @@ import numpy as np
 
 from laanet_core import randomness
 from laanet_core.account import write_account
-from laanet_core.digests import file_digest
 from laanet_core.evaluation import corruptions
 from laanet_core.evaluation.corruptions import Image, corrupt
 from laanet_core.evaluation.evaluate import (
-    check_unchanged,
-    load_network,
+    load_checkpoint,
     read_videos,
     rows_of_split,
     score_keys,
     scoring_account,
     scoring_of,
     usable,
+    with_network,
 )
 from laanet_core.evaluation.inference import for_scoring
 from laanet_core.evaluation.metrics import intervals, measure
@@ -91,19 +90,19 @@ def measure_robustness(params: Params, files: RobustnessFiles, out_csv: Path, wo
     """Score the videos of `evaluate.split` of `robustness.dataset` clean and under each corruption; returns the summary line.
 
     Writes out_csv, the clean crops first; the header alone where no corruption is asked for; beside it a JSON file of the same name with
-    the account of what made it. Every condition sees the same frames, which
-    are corrupted after cropping (see `corruptions`); each video under each condition is an item of work.
+    the account of what made it. Every condition sees the same frames, which are corrupted after cropping (see `corruptions`); each video
+    under each condition is an item of work.
     """
-    inputs = {"index": files.index, "crops": files.crops}
-    if params.robustness.corruptions:
-        inputs["checkpoints"] = files.checkpoint
-    write_account(out_csv.with_suffix(".json"), scoring_account(params, inputs, ["evaluate", "robustness"]))
+    made = scoring_account(params, {"index": files.index, "crops": files.crops}, ["evaluate", "robustness"])
     if not params.robustness.corruptions:
+        write_account(out_csv.with_suffix(".json"), made)
         write_table(out_csv, RobustnessRow._fields, [])
         return "robustness: not run"
+    model, weights = load_checkpoint(files.checkpoint, params.crops.size)
+    write_account(out_csv.with_suffix(".json"), with_network(made, files.checkpoint, weights))
     rows, videos = rows_of_split(files.index, params.evaluate.split), read_videos(files.crops)
     digests = {video_id: videos[video_id]["digest"] for video_id in usable(rows, videos)}
-    scores = _score_videos(digests, params, files, work)
+    scores = _score_videos(digests, model, weights, params, files, work)
     labels = [row.label for row in rows if row.video_id in digests]
     coverage = len(labels) / len(rows) if rows else None
     lines = (_row(condition, labels, values, coverage, params) for condition, values in scores.items())
@@ -114,15 +113,14 @@ def measure_robustness(params: Params, files: RobustnessFiles, out_csv: Path, wo
     return "; ".join(filter(None, [counted, note(table, params.evaluate.split)]))
 
 
-def _score_videos(digests: Mapping[str, str], params: Params, files: RobustnessFiles, work: WorkDir) -> dict[Condition, list[float]]:
-    """The scores of the videos, in the order of `digests`, under each condition."""
-    weights = file_digest(files.checkpoint) if files.checkpoint.is_file() else ""
-    model = for_scoring(load_network(files.checkpoint, params.crops.size), params.crops.size)
-    scoring = scoring_of(params.evaluate, model, files.checkpoint)
+def _score_videos(
+    digests: Mapping[str, str], model: LAANet, weights: str, params: Params, files: RobustnessFiles, work: WorkDir
+) -> dict[Condition, list[float]]:
+    """The scores of the videos, in the order of `digests`, under each condition; weights: SHA-256 of the network's file."""
+    scoring, scorer = scoring_of(params.evaluate, model, files.checkpoint), for_scoring(model, params.crops.size)
     conditions = _conditions(params.robustness)
-    tasks = {name: task for condition in conditions for name, task in _tasks(condition, digests, model, params, files).items()}
-    keys = {name: key for condition in conditions for name, key in _keys(condition, digests, params, files).items()}
-    check_unchanged(files.checkpoint, weights)
+    tasks = {name: task for condition in conditions for name, task in _tasks(condition, digests, scorer, params, files).items()}
+    keys = {name: key for condition in conditions for name, key in _keys(condition, digests, weights, params).items()}
     logits = score_videos(tasks, keys, work, f"robustness {params.robustness.dataset}")
     return {condition: [video_score(logits[condition.item(video_id)], scoring) for video_id in digests] for condition in conditions}
 
@@ -142,10 +140,10 @@ def _tasks(condition: Condition, digests: Mapping[str, str], model: LAANet, para
     }
 
 
-def _keys(condition: Condition, digests: Mapping[str, str], params: Params, files: RobustnessFiles) -> dict[str, str]:
+def _keys(condition: Condition, digests: Mapping[str, str], weights: str, params: Params) -> dict[str, str]:
     """Work keys under a condition, by item; a crop's digest stands for the video's name too, which is in its tar."""
     keys = score_keys(
-        digests, files.checkpoint, params.evaluate, condition=str(condition), frames=params.robustness.frames, seed=params.seed,
+        digests, weights, params.evaluate, condition=str(condition), frames=params.robustness.frames, seed=params.seed,
         change=code_version(corruptions, randomness), libraries=[cv2.__version__, np.__version__],
     )  # fmt: skip
     return {condition.item(video_id): key for video_id, key in keys.items()}

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from laanet_core.digests import file_digest
 from laanet_core.evaluation.predict import FrameLogit
 from laanet_core.model.calibration import Calibration, Calibrations
 from laanet_core.params import EvaluateParams
@@ -68,10 +67,10 @@ def _finished(values: Sequence[float], scoring: Scoring) -> float:
     return round(float(mean if scoring.average == "probability" else probability(mean, scoring.calibration)), DECIMALS)
 
 
-def describe(scoring: Scoring, params: EvaluateParams, stored: Calibrations | None, checkpoint: Path) -> dict[str, Any]:
-    """How scores were made, for scoring.json: what a reader of the numbers must know."""
+def describe(scoring: Scoring, params: EvaluateParams, stored: Calibrations | None, checkpoint: Path, weights: str) -> dict[str, Any]:
+    """How scores were made, for scoring.json: what a reader of the numbers must know; weights: SHA-256 of the checkpoint."""
     return {
-        "checkpoint": str(checkpoint), "checkpoint_sha256": file_digest(checkpoint), "split": params.split,
+        "checkpoint": str(checkpoint), "checkpoint_sha256": weights, "split": params.split,
         "average": scoring.average, "flip": params.flip, "threshold": params.threshold,
         "calibration": {
             "method": params.calibration, **scoring.calibration._asdict(),

@@ -32,6 +32,13 @@ class Snapshot:
         self.paths = list(paths)
         self._facts = {path: _fact(path, read) for path, read in self._files()}
 
+    def digest(self, path: Path) -> str:
+        """SHA-256 of a file among the paths, as it was; raises KeyError for one that was missing or not read."""
+        digest = self._facts[path].digest
+        if digest is None:
+            raise KeyError(path)
+        return digest
+
     def changed(self) -> Path | None:
         """The first file that is not as it was, or that was added or removed since."""
         found = dict(self._files())
