@@ -11,8 +11,7 @@ import yaml
 
 from laanet_core.account import flatten
 from laanet_core.errors import LaanetError
-
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from laanet_core.yaml_files import read_yaml
 
 
 class Stage(NamedTuple):
@@ -30,8 +29,7 @@ def read_stage(name: str, dataset: str | None, params: Mapping[str, Any], path: 
     Raises LaanetError when dvc.yaml is missing, malformed, or has no such stage.
     """
     try:
-        stages = yaml.load(path.read_text(), Loader=Loader)["stages"]  # noqa: S506 - a safe loader, compiled
-        definition = stages[name]
+        definition = read_yaml(path)["stages"][name]
         if dataset is not None:
             definition = definition["do"]
         fields = [_paths(definition.get(part, [])) for part in ("deps", "params")]

@@ -187,6 +187,16 @@ def test_verify_finds_scores_that_git_brought_back_before_dvc_recorded_them(proj
     assert "dvc repro --force --single-item evaluate@demo" in output
 
 
+def test_verify_names_a_damaged_listing_of_a_folder_and_goes_on(project: Project) -> None:
+    md5 = project.outputs()["data/crops/demo"]
+    listing = project.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    listing.chmod(0o644)
+    listing.write_text(listing.read_text()[:-1])
+    output = project.run("laanet", "verify", succeeds=False)
+    assert f"damaged: {listing.relative_to(project.root)}\n" in output
+    assert "Traceback" not in output
+
+
 def test_verify_names_records_of_earlier_versions_as_unconfirmed(project: Project) -> None:
     path = project.root / "data/checkpoints/model.safetensors"
     strip(path)

@@ -48,7 +48,7 @@ def _advise(verdict: Verdict, remove: bool) -> None:
     if verdict.other:
         typer.echo("'dvc checkout' or 'git checkout' brings back what dvc.lock has, 'dvc repro' makes it again.", err=True)
     if in_lock:
-        names = " ".join(dict.fromkeys(finding.record.where.removeprefix("dvc.lock, stage ") for finding in in_lock))
+        names = " ".join(dict.fromkeys(finding.record.stage for finding in in_lock))
         typer.echo(
             f"'dvc repro --force --single-item {names}', then 'dvc repro', makes them again and replaces these records of dvc.lock.",
             err=True,

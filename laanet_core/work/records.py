@@ -15,20 +15,24 @@ from laanet_core.account import Account, differences, flatten, input_name
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.work.artefacts import account_member, read_account
-
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from laanet_core.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
 class Record:
-    """What DVC says of one run of a stage. where: in words; path: of a run cache's entry, None for dvc.lock; params: flat;
-    deps, outs: path in the project -> MD5."""
+    """What DVC says of one run of a stage. stage: its name in dvc.lock, or its command in the run cache; path: of a run cache's entry, None
+    for dvc.lock; params: flat; deps, outs: path in the project -> MD5."""
 
-    where: str
+    stage: str
     path: Path | None
     params: Mapping[str, Any]
     deps: Mapping[str, str]
     outs: Mapping[str, str]
+
+    @property
+    def where(self) -> str:
+        """Where it stands, in words."""
+        return f"dvc.lock, stage {self.stage}" if self.path is None else f"run cache, '{self.stage}'"
 
 
 class Finding(NamedTuple):
@@ -47,7 +51,7 @@ class Objects:
 
     def find(self, md5: str) -> Path | None:
         """The object of a digest; None where it is not here."""
-        path = self.cache / "files/md5" / md5[:2] / md5[2:]
+        path = object_path(self.cache, md5)
         return path if path.is_file() else None
 
     def uncached(self, output: str, md5: str) -> Path | None:
@@ -58,27 +62,38 @@ class Objects:
 
     def member(self, md5: str, name: str) -> str | None:
         """The digest of a file in a folder that is here and has this digest, None where the folder has no such file; a file's own."""
-        listing = self.find(md5) if md5.endswith(".dir") else None
-        if listing is None:
-            return md5
-        return next((entry["md5"] for entry in json.loads(listing.read_text()) if entry["relpath"] == name), None)
+        listing = read_listing(self.cache, md5) if md5.endswith(".dir") else None
+        return md5 if listing is None else listing.get(name)
 
 
-def read_records(lock: Path, cache: Path) -> Iterator[Record]:
+def object_path(cache: Path, md5: str) -> Path:
+    """Where DVC keeps the object of a digest."""
+    return cache / "files/md5" / md5[:2] / md5[2:]
+
+
+def read_listing(cache: Path, md5: str) -> dict[str, str] | None:
+    """Relative path -> MD5 of the files of a folder, as DVC lists them; None where the listing is not here, or damaged."""
+    try:
+        return {member["relpath"]: member["md5"] for member in json.loads(object_path(cache, md5).read_text())}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_records(lock: Mapping[str, Mapping[str, Any]], cache: Path) -> Iterator[Record]:
     """The stages of dvc.lock and the entries of DVC's run cache; an entry that cannot be read, DVC removes by itself."""
-    for name, stage in yaml.load(lock.read_text(), Loader=Loader)["stages"].items():  # noqa: S506 - a safe loader, compiled
-        yield _record(f"dvc.lock, stage {name}", None, stage)
+    for name, stage in lock.items():
+        yield _record(name, None, stage)
     for path in sorted((cache / "runs").glob("??/*/*")):
         try:
-            stage = yaml.load(path.read_text(), Loader=Loader)  # noqa: S506
-            yield _record(f"run cache, '{stage['cmd']}'", path, stage)
+            entry = read_yaml(path)
+            yield _record(entry["cmd"], path, entry)
         except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
             continue
 
 
-def _record(where: str, path: Path | None, stage: Mapping[str, Any]) -> Record:
-    deps, outs = ({item["path"]: item.get("md5", "") for item in stage.get(part, [])} for part in ("deps", "outs"))
-    return Record(where, path, flatten(stage.get("params", {}).get("params.yaml", {})), deps, outs)
+def _record(stage: str, path: Path | None, entry: Mapping[str, Any]) -> Record:
+    deps, outs = ({item["path"]: item.get("md5", "") for item in entry.get(part, [])} for part in ("deps", "outs"))
+    return Record(stage, path, flatten(entry.get("params", {}).get("params.yaml", {})), deps, outs)
 
 
 def examine(record: Record, objects: Objects) -> Iterator[Finding]:

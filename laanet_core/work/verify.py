@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,8 @@ from laanet_core.errors import LaanetError
 from laanet_core.parallel import worker_count
 from laanet_core.progress import Progress
 from laanet_core.work.folder import steps
-from laanet_core.work.records import Finding, Objects, examine, read_records
+from laanet_core.work.records import Finding, Objects, examine, read_listing, read_records
+from laanet_core.yaml_files import read_yaml
 
 CHUNK = 1 << 20
 
@@ -56,7 +56,8 @@ def verify(project: Path, cache: Path, work: Path) -> Verdict:
     malformed.
     """
     verdict = Verdict()
-    claims = [*_outputs(project, cache, verdict), *_objects(cache), *_items(work, verdict)]
+    lock = _locked(project / "dvc.lock")
+    claims = [*_outputs(lock, project, cache, verdict), *_objects(cache), *_items(work, verdict)]
     by_file: dict[tuple[int, int], list[Claim]] = {}
     for claim in claims:
         facts = claim.path.stat()
@@ -69,7 +70,7 @@ def verify(project: Path, cache: Path, work: Path) -> Verdict:
             verdict.n_bytes += size
             progress.advance()
     objects = Objects(project, cache)
-    verdict.findings = [finding for record in read_records(project / "dvc.lock", cache) for finding in examine(record, objects)]
+    verdict.findings = [finding for record in read_records(lock, cache) for finding in examine(record, objects)]
     verdict.damaged.sort()
     verdict.other.sort()
     return verdict
@@ -97,31 +98,29 @@ def _check(claims: list[Claim]) -> tuple[tuple[list[Path], list[Path]], int]:
     return ([], [claim.path for claim in broken]), size
 
 
-def _outputs(project: Path, cache: Path, verdict: Verdict) -> Iterator[Claim]:
+def _outputs(lock: Mapping[str, Mapping[str, Any]], project: Path, cache: Path, verdict: Verdict) -> Iterator[Claim]:
     """Claims of dvc.lock about the outputs that are here."""
-    for out in _locked(project / "dvc.lock"):
+    for out in (out for stage in lock.values() for out in stage.get("outs", [])):
         path, digest = project / str(out["path"]), str(out.get("md5", ""))
         if not path.exists():
             verdict.absent.append(str(out["path"]))
         elif not digest.endswith(".dir"):
             yield Claim(path, "md5", digest, own=False)
         else:
-            yield from _members(path, _object(cache, digest), verdict)
+            yield from _members(path, read_listing(cache, digest), verdict)
 
 
-def _members(folder: Path, listing: Path, verdict: Verdict) -> Iterator[Claim]:
+def _members(folder: Path, listing: Mapping[str, str] | None, verdict: Verdict) -> Iterator[Claim]:
     """Claims about the files of an output that is a folder, from DVC's listing of it."""
-    try:
-        members: list[dict[str, str]] = json.loads(listing.read_text())
-    except (FileNotFoundError, ValueError):
+    if listing is None:
         verdict.absent.append(f"{folder}'s listing in DVC's cache")
         return
-    for member in members:
-        path = Path(os.path.normpath(folder / member["relpath"]))
+    for name, digest in listing.items():
+        path = Path(os.path.normpath(folder / name))
         if not path.is_relative_to(folder) or not path.is_file():
             verdict.absent.append(str(path))
         else:
-            yield Claim(path, "md5", member["md5"], own=False)
+            yield Claim(path, "md5", digest, own=False)
 
 
 def _objects(cache: Path) -> Iterator[Claim]:
@@ -141,17 +140,14 @@ def _items(work: Path, verdict: Verdict) -> Iterator[Claim]:
             yield Claim(item, "sha256", digest)
 
 
-def _locked(path: Path) -> list[Mapping[str, Any]]:
-    """The outputs that dvc.lock lists."""
+def _locked(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The stages of dvc.lock."""
     try:
-        stages = yaml.safe_load(path.read_text())["stages"]
-        return [out for stage in stages.values() for out in stage.get("outs", [])]
+        stages: Mapping[str, Mapping[str, Any]] = read_yaml(path)["stages"]
+        for stage in stages.values():
+            stage.get("outs", [])
+        return stages
     except FileNotFoundError:
         raise LaanetError(f"{path}: not found; run in the project's folder, after 'dvc repro'.") from None
     except (yaml.YAMLError, TypeError, KeyError, AttributeError):
         raise LaanetError(f"{path}: not a lock file of DVC; restore it with 'git checkout dvc.lock'.") from None
-
-
-def _object(cache: Path, digest: str) -> Path:
-    """Where DVC keeps the object of a digest."""
-    return cache / "files/md5" / digest[:2] / digest[2:]
