@@ -11,8 +11,6 @@ REFUSED = {
     errno.EMFILE, errno.ENFILE, errno.ETXTBSY, errno.EFBIG, errno.EEXIST,
 }  # fmt: skip
 """Errors of a place on a file system, as opposed to those of a program."""
-
-
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 GOES_ON = "what is finished is kept, and the same command goes on from there"

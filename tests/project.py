@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import shutil
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.processes import command_of, inside
 
 ROOT = Path(__file__).parents[1]
 
@@ -143,8 +144,8 @@ class Project:
         while time.monotonic() < deadline:
             for folder in (self.root / ".staged").glob(f"{stage}*"):
                 name = folder.name.split(".")[0].split("@")[0]
-                for pid in processes_in(self.root):
-                    if f"stages.{name}" in command_of(pid).split("\0"):
+                for pid in inside(self.root):
+                    if f"stages.{name}" in command_of(pid).split():
                         return pid
             time.sleep(0.005)
         raise AssertionError(f"stage {stage} was never at work")
@@ -160,15 +161,6 @@ class Project:
         finally:
             os.kill(pid, signal.SIGCONT)
             run.output, _ = run.process.communicate(timeout=300)
-
-    def damaged_objects(self) -> list[str]:
-        """Objects of DVC's cache whose bytes are not those that their names say."""
-        objects = (self.root / ".dvc/cache/files/md5").glob("??/*")
-        return [
-            path.name
-            for path in objects
-            if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != (path.parent.name + path.name).removesuffix(".dir")
-        ]
 
     def kill_when(self, command: list[str], ready: Callable[[], bool], timeout_s: float = 120) -> None:
         """Start a command, SIGKILL its whole process group as soon as `ready()`; fails if it ends before."""
@@ -195,26 +187,6 @@ class Run:
     def status(self) -> int:
         """Its exit status."""
         return self.process.returncode
-
-
-def processes_in(root: Path) -> list[int]:
-    """Processes whose current folder is a project's root."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if (path / "cwd").readlink() == root:
-                found.append(int(path.name))
-        except OSError:
-            continue
-    return found
-
-
-def command_of(pid: int) -> str:
-    """The words of a process's command line, each with a NUL after it; empty for one that is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
 
 
 def stages_run(output: str) -> list[str]:

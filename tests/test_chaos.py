@@ -22,7 +22,6 @@ from tests.chaos.checks import (
     check_state,
     check_verify,
 )
-from tests.chaos.events import spoil
 from tests.chaos.plan import KINDS, Event, plan
 from tests.chaos.reference import State, read_state
 from tests.chaos.results import is_sound, summary
@@ -30,6 +29,7 @@ from tests.chaos.running import Running
 from tests.chaos.session import Outcome, Session
 from tests.chaos.tidy import forget_dead_locks, tidy
 from tests.chaos.variants import STAGES, VARIANTS, differing
+from tests.damage import spoil
 from tests.project import Project
 
 SEED = 5

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from laanet_core.work.artefacts import read_account
-from tests.project import Project, processes_in
+from tests.chaos.cache import wrong_objects
+from tests.processes import inside
+from tests.project import Project
 
 CHANGES: dict[str, tuple[str, Any, Any]] = {
     "demo": ("demo.crf", 20, 21),
@@ -38,7 +40,7 @@ def test_a_checkout_in_the_middle_of_a_stage_destroys_nothing_that_the_cache_hol
     with project.paused(stage, *repro(stage)) as run:
         project.dvc("checkout", "--force")
     assert run.status == 0, run.output
-    assert project.damaged_objects() == []
+    assert wrong_objects(project) == []
     after = project.lock()[stage]
     assert after["outs"] != before["outs"], "another value makes another output"
     assert "0 damaged" in project.run("laanet", "verify")
@@ -55,7 +57,7 @@ def test_a_stage_under_which_a_second_run_changed_a_parameter_fails_and_leaves_n
     assert f"error: params.yaml: {key} was " in run.output, run.output
     assert "Traceback" not in run.output
     assert (project.root / "dvc.lock").read_bytes() == before
-    assert project.damaged_objects() == []
+    assert wrong_objects(project) == []
     assert not list((project.root / ".staged").iterdir())
     project.run("git", "checkout", "--quiet", "--force", "HEAD")
     project.dvc("repro")
@@ -70,7 +72,7 @@ def test_a_stash_and_a_checkout_in_the_middle_of_the_training_fail_it_and_destro
         project.dvc("checkout", "--force")
     assert run.status != 0
     assert "params.yaml: lambda2 was 5 when this stage started and is 1 now" in run.output
-    assert project.damaged_objects() == []
+    assert wrong_objects(project) == []
     project.run("git", "stash", "pop")
     assert "train: 12/12" in project.dvc("repro", "train"), "what was trained is kept, and its result taken now that all is as it was"
     assert read_account(project.root / "data/checkpoints/model.safetensors").params["lambda2"] == 5  # type: ignore[union-attr]
@@ -94,7 +96,7 @@ def test_of_two_runs_at_once_lock_run_cache_log_and_checkpoint_tell_the_truth(
     with project.paused("train", *one) as run:
         project.run(*two, succeeds=False)
     assert run.status != 0
-    assert not processes_in(project.root), "nothing goes on running"
+    assert not inside(project.root), "nothing goes on running"
     assert "wrong" not in project.run("laanet", "verify")
     project.run("git", "checkout", "--quiet", "--force", "HEAD")
     for command, (weight, epochs) in ((two, second), (one, first)):
@@ -102,7 +104,7 @@ def test_of_two_runs_at_once_lock_run_cache_log_and_checkpoint_tell_the_truth(
         agree(project, weight, epochs)
         project.run("git", "checkout", "--quiet", "--force", "HEAD")
         project.dvc("checkout", "--force")
-    assert project.damaged_objects() == []
+    assert wrong_objects(project) == []
 
 
 def agree(project: Project, weight: int, epochs: int) -> None:

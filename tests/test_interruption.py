@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from tests.project import Project, processes_in
+from tests.processes import inside
+from tests.project import Project
 
 GOES_ON = "what is finished is kept, and the same command goes on from there"
 
@@ -23,9 +24,9 @@ def interrupt(project: Project, stage: str, *command: str, wait_s: float) -> tup
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=120)
     deadline = time.monotonic() + 10
-    while processes_in(project.root) and time.monotonic() < deadline:
+    while inside(project.root) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not processes_in(project.root), "a child lives on"
+    assert not inside(project.root), "a child lives on"
     return process.returncode, output
 
 

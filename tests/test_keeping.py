@@ -18,20 +18,9 @@ from laanet_core.sizes import in_bytes, in_words
 from laanet_core.work.clean import clean_work
 from laanet_core.work.folder import WorkDir, item_key
 from laanet_core.work.items import run_items
+from tests.damage import spoil
 from tests.project import Project, stages_run
 from tests.test_items import run, write_twice
-
-
-def spoil(path: Path) -> None:
-    """Flip one bit in the middle of a file, with its size and times as they were, as a disk does."""
-    facts = path.stat()
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.chmod(0o644)
-    with path.open("r+b") as file:
-        file.write(content)
-    path.chmod(facts.st_mode)
-    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
 def test_nothing_of_a_sound_project_is_called_damaged(built: Project) -> None:

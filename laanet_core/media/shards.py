@@ -115,21 +115,25 @@ class Shard:
 
     def digest(self) -> str:
         """The digest of the content, as `write_shard` took it."""
-        running = ShardDigest()
+        running, note = ShardDigest(), self._note_name()
         for name in self.names():
-            if not name.endswith(f"/{NOTE}"):
+            if name != note:
                 running.add(name, self.read(name))
-        facts = self.note() if any(name.endswith(f"/{NOTE}") for name in self.names()) else {}
+        facts = {} if note is None else self.note()
         return running.finish({name: fact for name, fact in facts.items() if name not in {DIGEST, ENTRY}})
 
     def note(self) -> dict[str, Any]:
         """The JSON note: facts, digest, and what made the shard; raises LaanetError where there is none."""
-        name = next((name for name in reversed(self._places) if name.endswith(f"/{NOTE}")), NOTE)
+        name = self._note_name() or NOTE
         try:
             facts: dict[str, Any] = json.loads(self.read(name))
         except ValueError:
             raise LaanetError(f"{self.path}: {name} is no note of a shard; remove the file and run 'dvc repro'.") from None
         return facts
+
+    def _note_name(self) -> str | None:
+        """Name of the member that is the note."""
+        return next((name for name in reversed(self._places) if name.endswith(f"/{NOTE}")), None)
 
     def names(self) -> list[str]:
         """Names of all members, in order."""

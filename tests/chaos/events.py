@@ -8,13 +8,13 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.chaos.cache import asset_objects, objects
 from tests.chaos.plan import Event
-from tests.chaos.processes import command_of, descendants
 from tests.chaos.running import Running
 from tests.chaos.variants import Settings
+from tests.damage import spoil
+from tests.processes import command_of, descendants
 from tests.project import Project
 
 
@@ -143,18 +143,6 @@ KINDS: dict[str, Callable[[Scene], str]] = {
 }  # fmt: skip
 NEED_A_RUN = {"kill_group", "kill_dvc", "kill_child", "stop", "interrupt"}
 """Kinds that are nothing where the run has ended; the others are done to its results."""
-
-
-def spoil(path: Path, where: float) -> None:
-    """Flip one bit of a file, `where` of the way through it."""
-    facts = path.stat()
-    content = bytearray(path.read_bytes())
-    content[int(where * (len(content) - 1))] ^= 1
-    path.chmod(0o644)
-    with path.open("r+b") as file:
-        file.write(content)
-    path.chmod(facts.st_mode)
-    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
 def room_kb(event: Event) -> int:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.processes import command_of, inside
+from tests.processes import command_of, inside
 from tests.project import Project
 
 PATIENCE_S = 20
