@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -89,8 +90,7 @@ class _Worker:
         try:
             return self._pool.submit(fn, *args, **kwargs).result()
         except BrokenProcessPool:
-            self._process.join()
-            raise WorkerDiedError(_signal_name(self._process.exitcode)) from None
+            raise WorkerDiedError(_signal_name(_exit_code(self._process))) from None
 
     def kill(self) -> None:
         """End the process at once, in the middle of its call."""
@@ -108,9 +108,17 @@ def _start(parent: int, initializer: Callable[[], None]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _signal_name(exit_code: int | None) -> str:
+def _exit_code(process: BaseProcess) -> int:
+    """Exit code of a process that has ended; the thread that collected it from the kernel, maybe another one, notes it a moment later."""
+    process.join()
+    while process.exitcode is None:
+        time.sleep(0.001)
+    return process.exitcode
+
+
+def _signal_name(exit_code: int) -> str:
     """Name of the signal that a process ended by, or empty."""
     try:
-        return signal.Signals(-(exit_code or 0)).name
+        return signal.Signals(-exit_code).name
     except ValueError:
         return ""

@@ -15,12 +15,14 @@ from laanet_core.yaml_files import read_yaml
 
 
 class Stage(NamedTuple):
-    """A stage of dvc.yaml. deps, outs: paths; params: keys of params.yaml; persistent: outs that stay as they are if not made again."""
+    """A stage of dvc.yaml. deps, outs: paths; params: keys of params.yaml; persistent: outs that stay as they are if not made again;
+    uncached: outs that git keeps, not DVC."""
 
     deps: list[str]
     params: list[str]
     outs: list[str]
     persistent: list[str]
+    uncached: list[str]
 
 
 def read_stage(name: str, dataset: str | None, params: Mapping[str, Any], path: Path = Path("dvc.yaml")) -> Stage:
@@ -34,9 +36,11 @@ def read_stage(name: str, dataset: str | None, params: Mapping[str, Any], path: 
             definition = definition["do"]
         fields = [_paths(definition.get(part, [])) for part in ("deps", "params")]
         entries = [entry for part in ("outs", "metrics", "plots") for entry in definition.get(part, [])]
-        persistent = [entry for entry in entries if not isinstance(entry, str) and next(iter(entry.values())).get("persist")]
+        options = [({}, entry) if isinstance(entry, str) else (next(iter(entry.values())), entry) for entry in entries]
+        persistent = [entry for option, entry in options if option.get("persist")]
+        uncached = [entry for option, entry in options if not option.get("cache", True)]
         values = {**flatten(params), "key": dataset}
-        return Stage(*([_filled(text, values) for text in texts] for texts in (*fields, _paths(entries), _paths(persistent))))
+        return Stage(*([_filled(text, values) for text in texts] for texts in (*fields, *map(_paths, (entries, persistent, uncached)))))
     except FileNotFoundError:
         raise LaanetError(f"{path}: not found; run from the project's root.") from None
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:

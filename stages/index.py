@@ -9,11 +9,17 @@ from laanet_core.datasets.index import write_index
 from laanet_core.datasets.layouts import build_index
 from laanet_core.params import DatasetParams, Params
 from laanet_core.work.folder import work_root
+from stages.repair import take_back_exchanged
 from stages.runner import run_stage
 
 
 def index(params: Params, out: Path, dataset: str) -> None:
-    """The data set's folder -> data/index/<dataset>.csv; where the folder is not, the index that dvc.lock has stays."""
+    """The data set's folder -> data/index/<dataset>.csv; where the folder is not, the index that dvc.lock has stays.
+
+    As the stage that is run each time, before those that learn and score, it takes back what DVC recorded wrongly of them.
+    """
+    for sentence in take_back_exchanged(Path()):
+        print(sentence)
     root, name = params.datasets[dataset].root, f"data/index/{dataset}.csv"
     if not Path(root).is_dir() and is_locked(dataset, params.datasets[dataset]):
         print(f"index of {dataset}: kept as dvc.lock has it; '{root}' is not on this machine")

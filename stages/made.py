@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from laanet_core.account import Account, differences, flatten, input_digest, inp
 from laanet_core.errors import LaanetError
 from laanet_core.params import Params
 from laanet_core.work.artefacts import NETWORK, account_member, read_account
+from laanet_core.work.tracked import FOLDER, output_digest, read_tracked
 from stages.declared import Stage
 
 TRAINING = "reports/training/made.json"
@@ -35,6 +36,21 @@ def check_inputs(stage: Stage, params: Params) -> None:
         network = read_account(path, NETWORK) if path.suffix == ".json" else None
         if network is not None and own:
             _check_params(path, network, values)
+    for dep in stage.deps:
+        if dep == f"{FOLDER}/evaluate":
+            _check_exchanged(Path(dep, f"{name}.json") for name in params.datasets)
+        elif dep.startswith(f"{FOLDER}/"):
+            _check_exchanged([Path(dep)])
+
+
+def _check_exchanged(paths: Iterable[Path]) -> None:
+    """Raise LaanetError when an output that git keeps is another than its stage made. paths: of such stages' digests."""
+    for path in filter(Path.exists, paths):
+        for output, digest in read_tracked(path).items():
+            if not Path(output).exists() or output_digest(Path(output)) != digest:
+                raise LaanetError(
+                    f"{output}: is not what its stage made; another command, such as 'git stash', exchanged it. Run 'dvc repro' again."
+                )
 
 
 def _check_params(path: Path, account: Account, values: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from laanet_core.params import parse_params, read_params
 from laanet_core.work.folder import work_root
 from laanet_core.work.snapshot import Snapshot
 from laanet_core.work.staging import Staging
+from laanet_core.work.tracked import write_tracked
 from stages.declared import Stage, read_stage
 from stages.dvc_lock import hold_dvc_lock
 from stages.made import check_inputs
@@ -62,12 +63,14 @@ def _run(stage: Callable[..., Callable[[], None] | None]) -> None:
     if os.environ.get("RANK", "0") != "0":
         stage(params, Path(), *words)  # one of several processes of a training, of which the first one writes
         return
-    name = Path(sys.argv[0]).stem
-    declared = read_stage(name, words[0] if words else None, values)
+    script = Path(sys.argv[0]).stem
+    name, declared = "@".join([script, *words]), read_stage(script, words[0] if words else None, values)
     inputs = Snapshot(map(Path, declared.deps))
     check_inputs(declared, params)
-    with Staging(Path(), "@".join([name, *words])) as staging:
+    with Staging(Path(), name) as staging:
         finish = stage(params, staging.folder, *words)
+        if declared.uncached:
+            write_tracked(staging.folder, name, declared.uncached)
         hold_dvc_lock(Path())
         _check_params(values, declared)
         inputs.check()

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from tests.processes import command_of, inside
+from tests.pause import Pause
 
 ROOT = Path(__file__).parents[1]
 
@@ -126,40 +127,36 @@ class Project:
         loaded: dict[str, Any] = yaml.safe_load((self.root / "dvc.lock").read_text())["stages"]
         return loaded
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
+    def start(self, *command: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """A command in a session of its own, its output (both streams) in a pipe."""
         return subprocess.Popen(
             command,
             cwd=self.root,
-            env=self.environment,
+            env=environment or self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
 
-    def stage_process(self, stage: str, timeout_s: float = 120) -> int:
-        """Process id of a stage's module, once it has noted its inputs and is at work."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            for folder in (self.root / ".staged").glob(f"{stage}*"):
-                name = folder.name.split(".")[0].split("@")[0]
-                for pid in inside(self.root):
-                    if f"stages.{name}" in command_of(pid).split():
-                        return pid
-            time.sleep(0.005)
-        raise AssertionError(f"stage {stage} was never at work")
+    def pause(self, event: str, part: str) -> Pause:
+        """A moment at which a process of a command waits, which is to be started in the pause's environment."""
+        return Pause(Path(tempfile.mkdtemp(prefix="pause.", dir=self.root.parent)) / "site", event, part, self.environment)
+
+    def pause_at_work(self, stage: str) -> Pause:
+        """The moment at which a stage has noted its inputs and starts its work."""
+        return self.pause("tempfile.mkdtemp", f".staged/{stage}.")
 
     @contextmanager
     def paused(self, stage: str, *command: str) -> Iterator[Run]:
-        """Start a command, stop the process of one of its stages for the time of the block, then let all go on to the end."""
-        run = Run(self.start(*command))
-        pid = self.stage_process(stage)
-        os.kill(pid, signal.SIGSTOP)
+        """Start a command, let one of its stages wait at its work for the time of the block, then let all go on to the end."""
+        pause = self.pause_at_work(stage)
+        run = Run(self.start(*command, environment=pause.environment))
+        pause.reached()
         try:
             yield run
         finally:
-            os.kill(pid, signal.SIGCONT)
+            pause.let_go()
             run.output, _ = run.process.communicate(timeout=300)
 
     def kill_when(self, command: list[str], ready: Callable[[], bool], timeout_s: float = 120) -> None:

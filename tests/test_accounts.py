@@ -144,7 +144,7 @@ def test_verify_finds_an_entry_of_the_run_cache_that_its_checkpoint_contradicts_
     assert f"wrong: run cache, 'python -m stages.train' ({name}): it says lambda2 = 10, but data/checkpoints was made with 1.0" in output
     assert "laanet verify --remove" in output
     project.run("laanet", "verify", "--remove")
-    assert not entry.exists()
+    assert not entry.parent.exists(), "DVC cannot read a folder without entries"
     assert "wrong" not in project.run("laanet", "verify")
 
 

@@ -1,6 +1,7 @@
 """Evaluation: scores by video from a real network, the same bytes on any number of cores, and a row for every video."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from laanet_core.datasets.index import IndexRow, write_index
 from laanet_core.errors import LaanetError
+from laanet_core.evaluation import evaluate
 from laanet_core.evaluation.edges import write_edges
 from laanet_core.evaluation.evaluate import EvaluationFiles, evaluate_dataset
 from laanet_core.media.shards import encode_png, write_shard
-from laanet_core.model import build_model, load_model, save_model
+from laanet_core.model import LAANet, build_model, load_model, save_model
 from laanet_core.params import Params, load_params
 from laanet_core.tables import read_table, write_table
 from laanet_core.work.folder import WorkDir
@@ -94,6 +96,23 @@ def data(tmp_path: Path, checkpoint: Path) -> DataSet:
     made.add("real/blank", 0, 9, status="no_face")
     made.add("real/for_training", 0, 8, split="train")
     return made
+
+
+def test_a_checkpoint_that_is_exchanged_while_it_is_read_is_not_scored(
+    data: DataSet, params: Params, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data.files = replace(data.files, checkpoint=data.root / "model.safetensors")
+    shutil.copyfile(checkpoint, data.files.checkpoint)
+
+    def exchanging(path: Path) -> LAANet:
+        model = load_model(path)
+        save_model(build_model(params.model, None, SIZE), path)
+        return model
+
+    monkeypatch.setattr(evaluate, "load_model", exchanging)
+    with pytest.raises(LaanetError, match=r"model\.safetensors: was changed by another command"):
+        data.evaluate(params)
+    assert not list((data.root / "run/work").rglob("*.csv"))
 
 
 def test_video_score_is_the_networks_probability_averaged_over_frames(data: DataSet, params: Params, checkpoint: Path) -> None:

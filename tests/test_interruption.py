@@ -16,10 +16,12 @@ from tests.project import Project
 GOES_ON = "what is finished is kept, and the same command goes on from there"
 
 
-def interrupt(project: Project, stage: str, *command: str, wait_s: float) -> tuple[int, str]:
-    """Start a command, press Ctrl-C while a stage is at work; its status and output."""
-    process = project.start(*command)
-    project.stage_process(stage)
+def interrupt(project: Project, stage: str, *words: str, wait_s: float) -> tuple[int, str]:
+    """Start a stage, press Ctrl-C a while after it began its work; its status and output."""
+    pause = project.pause_at_work("@".join([stage, *words]))
+    process = project.start("python", "-m", f"stages.{stage}", *words, environment=pause.environment)
+    pause.reached()
+    pause.let_go()
     time.sleep(wait_s)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=120)
@@ -33,11 +35,11 @@ def interrupt(project: Project, stage: str, *command: str, wait_s: float) -> tup
 def test_an_interrupted_training_says_where_it_was_and_goes_on_from_there(project: Project) -> None:
     before = project.outputs()
     command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", "train"]
-    process = project.start(*command)
-    while not any((project.root / ".work/train").rglob("state-*.pt")):
-        assert process.poll() is None
-        time.sleep(0.02)
+    pause = project.pause("os.rename", "/state-")
+    process = project.start(*command, environment=pause.environment)
+    pause.reached()
     os.killpg(process.pid, signal.SIGINT)
+    pause.let_go()
     output, _ = process.communicate(timeout=120)
     found = re.search(rf"^train: interrupted at step (\d+) of 12; {GOES_ON}$", output, re.MULTILINE)
     assert found, output
@@ -51,7 +53,7 @@ def test_an_interrupted_training_says_where_it_was_and_goes_on_from_there(projec
 def test_an_interrupted_stage_says_so_in_one_sentence_and_keeps_what_is_finished(project: Project, stage: str) -> None:
     before, words = project.outputs(), [] if stage == "robustness" else ["demo"]
     shutil.rmtree(project.root / ".work" / stage)
-    status, output = interrupt(project, stage, "python", "-m", f"stages.{stage}", *words, wait_s=0.2)
+    status, output = interrupt(project, stage, *words, wait_s=0.2)
     assert status == 130, output
     assert "Traceback" not in output
     assert re.search(rf"interrupted.*; {GOES_ON}$", output.strip()), output
@@ -61,8 +63,9 @@ def test_an_interrupted_stage_says_so_in_one_sentence_and_keeps_what_is_finished
 
 
 def test_an_interrupted_command_is_one_word_and_status_130(project: Project) -> None:
-    process = project.start("laanet", "run", "-S", "lambda2=3")
-    project.stage_process("train")
+    pause = project.pause_at_work("train")
+    process = project.start("laanet", "run", "-S", "lambda2=3", environment=pause.environment)
+    pause.reached()
     waiting = project.start("laanet", "run", "-S", "lambda2=4")
     assert "; waiting for it to end" in waiting.stdout.readline()  # type: ignore[union-attr]
     os.killpg(waiting.pid, signal.SIGINT)

@@ -7,9 +7,12 @@ import errno
 import hashlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import popen_fork
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from laanet_core.parallel import open_executor
 from laanet_core.work.folder import WorkDir, item_key
 from laanet_core.work.items import CRASH_REASON, run_items
 from laanet_core.workers import WorkerPool
+from tests.processes import inside
 
 
 def write_twice(task: tuple[str, Path], path: Path) -> None:
@@ -120,6 +124,56 @@ def test_what_cannot_be_stood_for_is_one_sentence_and_keeps_what_is_finished(
     with pytest.raises(LaanetError, match=rf"worked on '{text}' died twice \({signal_name}\).*LAANET_WORKERS=1.*is kept\.$"):
         run_processes(work, ["a", text, "b"], tmp_path / "log", give_up)
     assert sorted(path.read_text() for path in work.folder.glob("??/*") if path.suffix != ".tmp") == ["a", "b"]
+
+
+def test_the_signal_is_known_even_if_another_thread_collects_the_process_first(
+    work: WorkDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll = popen_fork.Popen.poll
+    noted_at: dict[int, float] = {}
+
+    def late(self: popen_fork.Popen, flag: int = os.WNOHANG) -> int | None:
+        """What a thread gets that asks just after another one was given the exit code by the kernel, and before that one noted it."""
+        code = poll(self, flag)
+        noted = noted_at.setdefault(self.pid, time.monotonic() + 0.2) if code is not None else 0
+        return None if time.monotonic() < noted else code
+
+    monkeypatch.setattr(popen_fork.Popen, "poll", late)
+    monkeypatch.setenv("LAANET_WORKERS", "1")
+    with pytest.raises(LaanetError, match=r"died twice \(SIGSEGV\)"):
+        run_processes(work, ["segfault"], tmp_path / "log", None)
+
+
+def start_when_the_parent_is_dead() -> None:
+    """A worker's initialiser that takes until its parent has died: too late to ask the kernel for a signal then."""
+    parent = os.getppid()
+    Path("started").touch()
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    Path("initialised").touch()
+
+
+def test_a_worker_that_starts_as_its_parent_dies_ends_too(tmp_path: Path) -> None:
+    program = (
+        "from tests.test_items import start_when_the_parent_is_dead\n"
+        "from laanet_core.workers import WorkerPool\n"
+        "WorkerPool(1, start_when_the_parent_is_dead).submit(print).result()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=environment)
+    wait_for((tmp_path / "started").exists)
+    parent.kill()
+    parent.wait()
+    wait_for((tmp_path / "initialised").exists)
+    wait_for(lambda: not inside(tmp_path))
+
+
+def wait_for(ready: Callable[[], bool]) -> None:
+    """Until something is so; fails when it takes a minute."""
+    deadline = time.monotonic() + 60
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def fill_disk(task: None, path: Path) -> None:

@@ -12,6 +12,7 @@ from laanet_core.cli.project import dvc_cache
 from laanet_core.counted import counted
 from laanet_core.sizes import in_bytes, in_words
 from laanet_core.work.folder import work_root
+from laanet_core.work.records import remove_entries
 from laanet_core.work.verify import Verdict, remove_files
 from laanet_core.work.verify import verify as verify_artefacts
 
@@ -54,7 +55,8 @@ def _advise(verdict: Verdict, remove: bool) -> None:
             err=True,
         )
     if remove:
-        remove_files([*verdict.damaged, *entries])
+        remove_files(verdict.damaged)
+        remove_entries(entries)
         if verdict.damaged or entries:
             typer.echo(f"{len(verdict.damaged) + len(entries)} removed; 'dvc repro' makes them again, 'dvc pull' fetches what was pushed.")
     elif verdict.damaged or entries:

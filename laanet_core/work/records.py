@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import yaml
 from laanet_core.account import Account, differences, flatten, input_name
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
+from laanet_core.work import tracked
 from laanet_core.work.artefacts import account_member, read_account
 from laanet_core.yaml_files import read_yaml
 
@@ -79,15 +80,33 @@ def read_listing(cache: Path, md5: str) -> dict[str, str] | None:
         return None
 
 
-def read_records(lock: Mapping[str, Mapping[str, Any]], cache: Path) -> Iterator[Record]:
-    """The stages of dvc.lock and the entries of DVC's run cache; an entry that cannot be read, DVC removes by itself."""
+def read_lock(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The stages of dvc.lock; raises LaanetError when it is missing or malformed."""
+    try:
+        stages: Mapping[str, Mapping[str, Any]] = read_yaml(path)["stages"]
+        for stage in stages.values():
+            stage.get("outs", [])
+        return stages
+    except FileNotFoundError:
+        raise LaanetError(f"{path}: not found; run in the project's folder, after 'dvc repro'.") from None
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError):
+        raise LaanetError(f"{path}: not a lock file of DVC; restore it with 'git checkout dvc.lock'.") from None
+
+
+def read_records(lock: Mapping[str, Mapping[str, Any]], cache: Path, mentioning: str = "") -> Iterator[Record]:
+    """The stages of dvc.lock and the entries of DVC's run cache that mention a text.
+
+    An entry that cannot be read, DVC removes by itself.
+    """
     for name, stage in lock.items():
         yield _record(name, None, stage)
     for path in sorted((cache / "runs").glob("??/*/*")):
         try:
+            if mentioning.encode() not in path.read_bytes():
+                continue
             entry = read_yaml(path)
             yield _record(entry["cmd"], path, entry)
-        except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError, FileNotFoundError):
             continue
 
 
@@ -96,8 +115,32 @@ def _record(stage: str, path: Path | None, entry: Mapping[str, Any]) -> Record:
     return Record(stage, path, flatten(entry.get("params", {}).get("params.yaml", {})), deps, outs)
 
 
+def exchanged_outputs(record: Record, objects: Objects) -> list[str]:
+    """Outputs that are recorded otherwise than the stage made them; none where the file that tells is not here, or damaged."""
+    try:
+        path = next(path for path in map(objects.find, tracked_digests(record)) if path)
+        return tracked.exchanged(record.outs, tracked.read_tracked(path))
+    except (StopIteration, LaanetError):
+        return []
+
+
+def tracked_digests(record: Record) -> list[str]:
+    """MD5 of the output that has the digests of a stage's outputs that git keeps, if it has such an output."""
+    return [md5 for output, md5 in record.outs.items() if output.startswith(f"{tracked.FOLDER}/")]
+
+
+def remove_entries(paths: Iterable[Path]) -> None:
+    """Remove entries of DVC's run cache, and folders that are empty then: DVC cannot read such a one."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir() and not any(path.parent.iterdir()):
+            path.parent.rmdir()
+
+
 def examine(record: Record, objects: Objects) -> Iterator[Finding]:
     """What the artefacts of a run say against its record; those that are not in the cache, or damaged, say nothing."""
+    for output in exchanged_outputs(record, objects):
+        yield Finding(record, f"{output} is another than the one that the stage made", contradicted=True)
     for output, md5 in record.outs.items():
         member = account_member(output)
         if member is None or (objects.find(md5) or objects.uncached(output, md5)) is None:

@@ -10,14 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from laanet_core.errors import LaanetError
 from laanet_core.parallel import worker_count
 from laanet_core.progress import Progress
 from laanet_core.work.folder import steps
-from laanet_core.work.records import Finding, Objects, examine, read_listing, read_records
-from laanet_core.yaml_files import read_yaml
+from laanet_core.work.records import Finding, Objects, examine, read_listing, read_lock, read_records
 
 CHUNK = 1 << 20
 
@@ -56,7 +52,7 @@ def verify(project: Path, cache: Path, work: Path) -> Verdict:
     malformed.
     """
     verdict = Verdict()
-    lock = _locked(project / "dvc.lock")
+    lock = read_lock(project / "dvc.lock")
     claims = [*_outputs(lock, project, cache, verdict), *_objects(cache), *_items(work, verdict)]
     by_file: dict[tuple[int, int], list[Claim]] = {}
     for claim in claims:
@@ -138,16 +134,3 @@ def _items(work: Path, verdict: Verdict) -> Iterator[Claim]:
             digest = step.record.known_digest(item.name)
             verdict.unknown += not digest
             yield Claim(item, "sha256", digest)
-
-
-def _locked(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    """The stages of dvc.lock."""
-    try:
-        stages: Mapping[str, Mapping[str, Any]] = read_yaml(path)["stages"]
-        for stage in stages.values():
-            stage.get("outs", [])
-        return stages
-    except FileNotFoundError:
-        raise LaanetError(f"{path}: not found; run in the project's folder, after 'dvc repro'.") from None
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError):
-        raise LaanetError(f"{path}: not a lock file of DVC; restore it with 'git checkout dvc.lock'.") from None

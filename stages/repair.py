@@ -1,0 +1,41 @@
+"""Records of DVC that name another output than the stage made, taken back before a run relies on them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from dvc.config import Config
+
+from laanet_core.work.records import Objects, exchanged_outputs, object_path, read_lock, read_records, remove_entries, tracked_digests
+from laanet_core.work.tracked import FOLDER
+
+
+def take_back_exchanged(project: Path) -> list[str]:
+    """Remove outputs, and entries of DVC's run cache, that were recorded otherwise than their stages made them; returns what was done.
+
+    Git can exchange an output that it keeps between a stage's end and DVC's record of it (`laanet_core.work.tracked`). Outputs that are
+    missing, DVC makes again; were all objects of the record still in its cache, it would only take them from there.
+    """
+    lock = project / "dvc.lock"
+    cache = Path(Config(str(project / ".dvc"))["cache"].get("dir") or project / ".dvc/cache")
+    objects = Objects(project, cache)
+    records = read_records(read_lock(lock) if lock.is_file() else {}, cache, mentioning=f"{FOLDER}/")
+    wrong = [(record, outputs) for record in records if (outputs := exchanged_outputs(record, objects))]
+    remove_entries(record.path for record, _ in wrong if record.path)
+    for record, outputs in wrong:
+        if record.path is None:
+            _remove([*(project / output for output in outputs), *(object_path(cache, md5) for md5 in tracked_digests(record))])
+    return [
+        f"{record.where}: {', '.join(outputs)} exchanged, by git perhaps, before DVC recorded it; taken back, and made again"
+        for record, outputs in wrong
+    ]
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
