@@ -26,7 +26,7 @@ class Account:
     """What made an artefact.
 
     params: dotted key of params.yaml -> JSON value; inputs: name such as `crops/demo` -> SHA-256 (see `input_digest`); code: key of the
-    code (`code_version`); libraries: versions of those that decide about bits.
+    code (`laanet_core.work.code.code_key`); libraries: versions of those that decide about bits.
     """
 
     params: Mapping[str, Any] = field(default_factory=dict)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -25,8 +24,6 @@ from laanet_core.account import Account, flatten, input_digest, write_account
 from laanet_core.datasets.index import IndexRow, read_index
 from laanet_core.evaluation.bins import bin_label
 from laanet_core.evaluation.edges import choose_edges, write_edges
-from laanet_core.media import crops as crops_module
-from laanet_core.media import shards
 from laanet_core.media.crops import CROP_COLUMNS, crop
 from laanet_core.media.landmarks import LandmarkStore
 from laanet_core.media.shards import Shard, read_rgb
@@ -34,7 +31,8 @@ from laanet_core.params import QualityParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table, write_table
-from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.code import code_key
+from laanet_core.work.folder import WorkDir, item_key
 from laanet_core.work.items import run_items
 from laanet_core.work.outputs import output_path
 from laanet_core.writing import write_json
@@ -265,7 +263,7 @@ def _pair_key(pair: Pair) -> str:
 
 
 def _code() -> str:
-    return code_version(sys.modules[__name__], crops_module, shards)
+    return code_key(compare_pair)
 
 
 def _video_row(row: IndexRow, prepared: Pair | Failure, n_frames: int, value: float | None, edges: Sequence[float]) -> dict[str, Any]:

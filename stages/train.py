@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import pkgutil
 import shutil
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import torch
 
-import laanet_core.model
-import laanet_core.synthesis
-import laanet_core.training
-from laanet_core import randomness
 from laanet_core.account import Account, chosen, flatten
-from laanet_core.datasets import index
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
-from laanet_core.media import landmarks, shards
 from laanet_core.params import Params
 from laanet_core.training.processes import process_count
 from laanet_core.training.trainer import TrainingFiles, train
-from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.code import code_key
+from laanet_core.work.folder import WorkDir, item_key
 from stages.runner import run_stage
 
 DATA = Path("data")
@@ -69,15 +61,9 @@ def training_account(params: Params, files: TrainingFiles) -> Account:
     return Account(
         chosen(flatten(params.model_dump(mode="json")), [*SECTIONS, "crops.size"], without=("train.save_every", "train.keep_last")),
         {name: file_digest(path) for name, path in inputs.items()},
-        code_version(*modules_of(laanet_core.model, laanet_core.synthesis, laanet_core.training), randomness, index, landmarks, shards),
+        code_key(train),
         {name: importlib.metadata.version(name) for name in ("torch", "timm", "pytorch-optimizer", "lightning-fabric")},
     )
-
-
-def modules_of(*packages: ModuleType) -> list[ModuleType]:
-    """The modules of packages, by name."""
-    names = [f"{package.__name__}.{module.name}" for package in packages for module in pkgutil.iter_modules(package.__path__)]
-    return [import_module(name) for name in sorted(names)]
 
 
 if __name__ == "__main__":

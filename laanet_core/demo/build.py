@@ -10,28 +10,23 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from laanet_core import randomness
 from laanet_core.assets import fetch_pinned
 from laanet_core.assets.pinned import PINNED
-from laanet_core.demo import clips as clips_code
-from laanet_core.demo import faceswap as faceswap_code
-from laanet_core.demo import tracks as tracks_code
 from laanet_core.demo.cast import CLIPS, FAKES, Clip, Fake
 from laanet_core.demo.clips import clip_frames, write_video
 from laanet_core.demo.faceswap import FaceImage, control_points, swap_face, triangulate
 from laanet_core.demo.tracks import track_face
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
-from laanet_core.media import detectors, retinaface_boxes, shape_predictor
 from laanet_core.params import DemoParams
 from laanet_core.tables import write_table
-from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.code import code_key
+from laanet_core.work.folder import WorkDir, item_key
 from laanet_core.work.items import run_items
 from laanet_core.work.outputs import clear_output, link_item
 from laanet_core.writing import write_json, write_text
@@ -53,12 +48,6 @@ class Recipe:
     def frames(self) -> list[NDArray[np.uint8]]:
         """The clip's RGB frames (H, W, 3)."""
         return clip_frames(self.clip, self.media, self.params.seconds, self.seed)
-
-    def key(self, *code: ModuleType) -> str:
-        """Key of an item that is made from these frames by code."""
-        media = PINNED[self.clip.media].sha256
-        parts = {"clip": asdict(self.clip), "media": media, "params": self.params.model_dump(), "seed": self.seed}
-        return item_key(**parts, code=code_version(clips_code, randomness, *code))
 
 
 @dataclass(frozen=True)
@@ -91,17 +80,22 @@ def build_demo(params: DemoParams, seed: int, paths: Mapping[str, str], assets: 
 
 def _make_clips(recipes: Mapping[str, Recipe], work: Path, executor: Executor) -> dict[str, Path]:
     """Path inside the data set -> finished video, of every clip."""
-    keys = {recipe.clip.path: recipe.key() for recipe in recipes.values()}
+    keys = {recipe.clip.path: _key(recipe, _make_clip) for recipe in recipes.values()}
     tasks = {recipe.clip.path: recipe for recipe in recipes.values()}
     return _run(WorkDir("demo/clips", work), keys, _make_clip, tasks, executor, "demo clips")
+
+
+def _key(recipe: Recipe, make: Callable[[Any, Path], None]) -> str:
+    """Key of an item that a function makes from a recipe's frames."""
+    parts = {"clip": asdict(recipe.clip), "media": PINNED[recipe.clip.media].sha256, "params": recipe.params.model_dump()}
+    return item_key(**parts, seed=recipe.seed, code=code_key(make))
 
 
 def _make_tracks(recipes: Mapping[str, Recipe], assets: Path, work: Path, executor: Executor) -> dict[str, Path]:
     """Clip's name -> file of its landmarks over time, of every clip that plays in a face swap."""
     players = {name for fake in FAKES for name in (fake.target, fake.donor)}
     models = [file_digest(file) for name in ASSETS for file in sorted((assets / name).glob("*"))]
-    code = (tracks_code, detectors, retinaface_boxes, shape_predictor)
-    keys = {name: item_key(frames=recipes[name].key(*code), models=models) for name in sorted(players)}
+    keys = {name: item_key(frames=_key(recipes[name], _make_track), models=models) for name in sorted(players)}
     tasks = {name: (recipes[name], assets) for name in keys}
     return _run(WorkDir("demo/tracks", work), keys, _make_track, tasks, executor, "demo landmarks")
 
@@ -111,7 +105,7 @@ def _make_fakes(recipes: Mapping[str, Recipe], tracks: Mapping[str, Path], work:
     tasks = {
         fake.path: Swap(fake, recipes[fake.target], recipes[fake.donor], tracks[fake.target], tracks[fake.donor]) for fake in FAKES
     }  # fmt: skip
-    code = code_version(faceswap_code)
+    code = code_key(_make_fake)
     keys = {
         path: item_key(fake=asdict(swap.fake), target=swap.target_track.name, donor=swap.donor_track.name, code=code)
         for path, swap in tasks.items()

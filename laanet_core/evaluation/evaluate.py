@@ -12,14 +12,12 @@ import torch
 from laanet_core.account import ENTRY, Account, chosen, flatten, input_digest
 from laanet_core.datasets.index import IndexRow, read_index
 from laanet_core.errors import LaanetError
-from laanet_core.evaluation import inference, predict
 from laanet_core.evaluation.inference import for_scoring
-from laanet_core.evaluation.predict import ScoreTask, score_videos
+from laanet_core.evaluation.predict import ScoreTask, score_shard, score_videos
 from laanet_core.evaluation.scoring import Scoring, describe, frame_scores
 from laanet_core.evaluation.tables import REPORTED, Row, note, score_table, write_results
 from laanet_core.explanation.gallery import Crops, Scored, write_gallery
-from laanet_core.media import shards
-from laanet_core.model import LAANet, backbone, checkpoint, heads, laanet, load_model, padding, pyramid
+from laanet_core.model import LAANet, load_model
 from laanet_core.model.calibration import calibration_of
 from laanet_core.parallel import one_thread
 from laanet_core.params import EvaluateParams, Params
@@ -27,7 +25,8 @@ from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table
 from laanet_core.work.artefacts import NETWORK
-from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.code import code_key
+from laanet_core.work.folder import WorkDir, item_key
 from laanet_core.work.outputs import output_path
 from laanet_core.work.snapshot import Snapshot
 from laanet_core.writing import copy_file
@@ -141,7 +140,7 @@ def with_network(account: Account, path: Path, digest: str) -> Account:
 
 
 def _code() -> str:
-    return code_version(inference, predict, shards, backbone, checkpoint, heads, laanet, padding, pyramid)
+    return code_key(score_shard, for_scoring, load_network)
 
 
 def _scored(table: Sequence[Row]) -> list[Scored]:

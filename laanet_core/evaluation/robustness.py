@@ -11,9 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from laanet_core import randomness
 from laanet_core.account import write_account
-from laanet_core.evaluation import corruptions
 from laanet_core.evaluation.corruptions import Image, corrupt
 from laanet_core.evaluation.evaluate import (
     load_checkpoint,
@@ -35,7 +33,8 @@ from laanet_core.params import Corruption, Params, RobustnessParams
 from laanet_core.randomness import numpy_generator
 from laanet_core.summary import summarise
 from laanet_core.tables import write_table
-from laanet_core.work.folder import WorkDir, code_version
+from laanet_core.work.code import code_key
+from laanet_core.work.folder import WorkDir
 from laanet_core.work.outputs import output_path
 
 NO_CORRUPTION = "none"
@@ -144,7 +143,7 @@ def _keys(condition: Condition, digests: Mapping[str, str], weights: str, params
     """Work keys under a condition, by item; a crop's digest stands for the video's name too, which is in its tar."""
     keys = score_keys(
         digests, weights, params.evaluate, condition=str(condition), frames=params.robustness.frames, seed=params.seed,
-        change=code_version(corruptions, randomness), libraries=[cv2.__version__, np.__version__],
+        change=code_key(_corrupted), libraries=[cv2.__version__, np.__version__],
     )  # fmt: skip
     return {condition.item(video_id): key for video_id, key in keys.items()}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 
 from laanet_core.account import FOLDER_ACCOUNT, Account, flatten, input_digest, write_account
 from laanet_core.digests import file_digest
-from laanet_core.media import detectors, precropped, retinaface_boxes, shards
 from laanet_core.media.detectors import BATCH, FaceDetector, detector_device, load_detector
 from laanet_core.media.precropped import find_in_crops, whole_box
 from laanet_core.media.retinaface_boxes import Face
@@ -26,7 +24,8 @@ from laanet_core.params import CropsParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table, write_table
-from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.code import code_key
+from laanet_core.work.folder import WorkDir, item_key
 from laanet_core.work.items import run_items
 from laanet_core.work.outputs import clear_output, link_item, output_path
 
@@ -97,7 +96,7 @@ def crop_faces(
     load_detector(params, assets)
     weights = item_key(files=[file_digest(path) for path in sorted((assets / params.detector).iterdir())])
     usable = {video["video_id"]: video for video in videos if video["status"] == Status.OK}
-    code = code_version(sys.modules[__name__], detectors, precropped, retinaface_boxes, shards)
+    code = code_key(crop_video)
     device = "cpu" if params.detector == "retinaface_mobilenet" else executor.submit(detector_device).result()
     settings = flatten({"crops": params.model_dump(mode="json")})
     tasks = {

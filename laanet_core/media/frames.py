@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
@@ -14,7 +13,6 @@ from laanet_core.datasets.entry import IMAGE_SUFFIXES
 from laanet_core.datasets.index import IndexRow
 from laanet_core.digests import size_of
 from laanet_core.errors import LaanetError
-from laanet_core.media import decode, footage, limits, pictures, shards, video
 from laanet_core.media.decode import UndecodableError, select_frames
 from laanet_core.media.footage import Footage, open_footage
 from laanet_core.media.shards import DIGEST, Note, encode_png, read_note, write_shard
@@ -22,7 +20,8 @@ from laanet_core.params import FramesParams
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import write_table
-from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.code import code_key
+from laanet_core.work.folder import WorkDir, item_key
 from laanet_core.work.items import run_items
 from laanet_core.work.outputs import clear_output, link_item, output_path
 
@@ -69,7 +68,7 @@ def extract_frames(rows: list[IndexRow], root: Path, out: Path, params: FramesPa
     for fake in fakes:
         splits.setdefault(fake.source_id, set()).add(fake.split)
     counts = {name: tuple(sorted({params.count[split] for split in wanted})) for name, wanted in splits.items()}  # type: ignore[index]
-    code = code_version(sys.modules[__name__], decode, footage, limits, pictures, shards, video)
+    code = code_key(sample_video)
     plan = _Plan(root, params.minimum, counts, code)
     items = _sample(sources, plan, work, executor, "frames")
     notes = {name: read_note(item) for name, item in items.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -21,14 +20,15 @@ from laanet_core.account import ENTRY, Account, input_digest
 from laanet_core.datasets.index import STORED
 from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
-from laanet_core.media import shape_predictor, shards
+from laanet_core.media import shape_predictor
 from laanet_core.media.crops import BOX_COLUMNS, CROP_COLUMNS
 from laanet_core.media.shape_predictor import predict_landmarks
 from laanet_core.media.shards import Shard, crop_members, read_rgb
 from laanet_core.status import Status
 from laanet_core.summary import summarise
 from laanet_core.tables import read_table, write_table
-from laanet_core.work.folder import WorkDir, code_version, item_key
+from laanet_core.work.code import code_key
+from laanet_core.work.folder import WorkDir, item_key
 from laanet_core.work.items import run_items
 from laanet_core.work.outputs import output_path
 from laanet_core.writing import write_bytes
@@ -62,7 +62,7 @@ def cache_landmarks(crops: Path, out_h5: Path, out_csv: Path, assets: Path, work
     usable = {video["video_id"]: video for video in videos if video["status"] == Status.OK}
     boxes = _face_boxes(crops / "faces.csv")
     predictor = file_digest(shape_predictor.predictor_file(assets))
-    code = code_version(sys.modules[__name__], shape_predictor, shards)
+    code = code_key(find_landmarks)
     keys = {name: item_key(crops=video["digest"], predictor=predictor, code=code) for name, video in usable.items()}
     tasks = {
         name: LandmarksTask(str(output_path(crops, name, ".tar").absolute()), video["digest"], boxes[name], str(assets.absolute()))

@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from laanet_core.errors import LaanetError
@@ -27,14 +26,6 @@ RECORD = "items.json"
 def work_root() -> Path:
     """The work folder: LAANET_WORK, or `.work` in the current folder."""
     return Path(os.environ.get("LAANET_WORK", ".work")).absolute()
-
-
-def code_version(*modules: ModuleType) -> str:
-    """SHA-256 over the source of modules: the version of the code that made an item."""
-    digest = hashlib.sha256()
-    for module in modules:
-        digest.update(Path(str(module.__file__)).read_bytes())
-    return digest.hexdigest()
 
 
 def item_key(**parts: Any) -> str:
