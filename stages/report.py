@@ -7,21 +7,26 @@ from laanet_core.media.shards import encode_png
 from laanet_core.paper.experiments import read_experiments
 from laanet_core.paper.robustness import write_robustness_table
 from laanet_core.paper.tables import write_paper_tables
-from laanet_core.params import Params
+from laanet_core.params import Params, read_params
 from laanet_core.reporting.html import ReportFiles, build_report
 from laanet_core.reporting.sheet import training_examples
 from laanet_core.synthesis.sheet import contact_sheet
 from laanet_core.tables import read_table
 from laanet_core.writing import write_bytes
+from stages.one_run import check_lock
 from stages.provenance import collect_provenance
-from stages.runner import run_stage
+from stages.runner import PARAMS, run_stage
 
 TILE, LARGE_TILE = 144, 256
 
 
 def report(params: Params, out: Path) -> None:
     """data/evaluation, reports/training, reports/experiments.csv, reports/robustness.csv, and crops and landmarks of the training set
-    -> reports/index.html, reports/tables/table<n>.csv, reports/pseudo_fakes.png."""
+    -> reports/index.html, reports/tables/table<n>.csv, reports/pseudo_fakes.png.
+
+    Comes last, and so looks whether all that dvc.lock has belongs together.
+    """
+    check_lock(params, read_params(PARAMS))
     data, reports, name = Path("data"), Path("reports"), params.train.dataset
     files = ReportFiles(data / "evaluation", reports / "training", reports / "experiments.csv", reports / "robustness.csv")
     write_paper_tables(read_experiments(files.experiments), params, out / "reports/tables")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from laanet_core.account import chosen, flatten
 from laanet_core.errors import GOES_ON, INTERRUPTED, InterruptedRunError, LaanetError, describe_os_error
@@ -21,6 +20,8 @@ from laanet_core.work.tracked import write_tracked
 from stages.declared import Stage, read_stage
 from stages.dvc_lock import hold_dvc_lock
 from stages.made import check_inputs
+from stages.one_run import check_run
+from stages.yaml_words import in_yaml
 
 PARAMS = Path("params.yaml")
 
@@ -33,6 +34,8 @@ def run_stage(stage: Callable[..., Callable[[], None] | None]) -> None:
     Parameters and inputs are noted first and compared last: were they changed meanwhile, the stage fails and leaves its outputs' places as
     they were. What the user can fix becomes one sentence and exit status 1, Ctrl-C one sentence and exit status 130.
     """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # no longer that of `stages`, which ends at once
     end_with_pipeline()
     try:
         _run(stage)
@@ -63,6 +66,7 @@ def _run(stage: Callable[..., Callable[[], None] | None]) -> None:
     if os.environ.get("RANK", "0") != "0":
         stage(params, Path(), *words)  # one of several processes of a training, of which the first one writes
         return
+    check_run(values)
     script = Path(sys.argv[0]).stem
     name, declared = "@".join([script, *words]), read_stage(script, words[0] if words else None, values)
     inputs = Snapshot(map(Path, declared.deps))
@@ -89,11 +93,6 @@ def _check_params(values: Mapping[str, Any], declared: Stage) -> None:
     for key in chosen(before | now, declared.params):
         if before.get(key) != now.get(key):
             raise LaanetError(
-                f"params.yaml: {key} was {_words(before.get(key))} when this stage started and is {_words(now.get(key))} now, so its "
+                f"params.yaml: {key} was {in_yaml(before.get(key))} when this stage started and is {in_yaml(now.get(key))} now, so its "
                 "result is not kept; let other commands end ('laanet run' waits for them), set what you mean, then run again."
             )
-
-
-def _words(value: Any) -> str:
-    """A value as YAML has it, on one line."""
-    return yaml.safe_dump(value, default_flow_style=True).replace("\n...", "").strip()

@@ -17,6 +17,7 @@ from laanet_core.digests import file_digest
 from laanet_core.media.shards import read_note
 from laanet_core.model import load_model
 from laanet_core.work.artefacts import read_account
+from tests.damage import spoil
 from tests.project import Project, table
 
 
@@ -185,6 +186,13 @@ def test_verify_finds_scores_that_git_brought_back_before_dvc_recorded_them(proj
         r"wrong: dvc\.lock, stage evaluate@demo: it says data/crops/demo had MD5 \w{8}, but reports/demo/scoring\.json was", output
     )
     assert "dvc repro --force --single-item evaluate@demo" in output
+
+
+def test_verify_does_not_accuse_what_was_made_from_a_file_that_is_damaged_now(project: Project) -> None:
+    spoil(project.root / "data/checkpoints/model.safetensors")
+    output = project.run("laanet", "verify", succeeds=False)
+    assert "damaged: data/checkpoints/model.safetensors" in output
+    assert "wrong:" not in output
 
 
 def test_verify_names_a_damaged_listing_of_a_folder_and_goes_on(project: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,13 @@ CHANGES: dict[str, tuple[str, Any, Any]] = {
     "train": ("lambda2", 5, 7),
     "evaluate@demo": ("evaluate.threshold", 0.4, 0.3),
     "robustness": ("robustness.severities", [2], [1]),
-    "report": ("frames.minimum", 1, 3),
+    "report": ("evaluate.threshold", 0.4, 0.3),
 }
-"""Stage -> a parameter of its own, and two values that are not the committed one."""
+"""Stage -> a parameter of its own (the report has none: of one before it), and two values that are not the committed one."""
 
 
 def repro(stage: str) -> list[str]:
-    return ["dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
+    return ["dvc", "repro"] if stage == "report" else ["dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
 
 
 @pytest.mark.parametrize("stage", CHANGES)
@@ -48,9 +49,12 @@ def test_a_checkout_in_the_middle_of_a_stage_destroys_nothing_that_the_cache_hol
 
 @pytest.mark.parametrize("stage", CHANGES)
 def test_a_stage_under_which_a_second_run_changed_a_parameter_fails_and_leaves_nothing_to_record(project: Project, stage: str) -> None:
-    key, _, other = CHANGES[stage]
-    before, hashes = (project.root / "dvc.lock").read_bytes(), project.outputs()
+    key, value, other = CHANGES[stage]
+    hashes = project.outputs()
+    if stage == "report":
+        project.set({key: value})
     with project.paused(stage, *repro(stage)) as run:
+        before = (project.root / "dvc.lock").read_bytes()
         refused = project.dvc("exp", "run", "-S", f"{key}={json.dumps(other)}", succeeds=False)
     assert "busy" in refused
     assert run.status != 0
@@ -76,6 +80,37 @@ def test_a_stash_and_a_checkout_in_the_middle_of_the_training_fail_it_and_destro
     project.run("git", "stash", "pop")
     assert "train: 12/12" in project.dvc("repro", "train"), "what was trained is kept, and its result taken now that all is as it was"
     assert read_account(project.root / "data/checkpoints/model.safetensors").params["lambda2"] == 5  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("how", ["edited", "stashed"])
+def test_a_run_whose_parameters_change_between_two_stages_ends_at_the_next_one(project: Project, how: str) -> None:
+    """Of a parameter on which the running stage does not depend: its own comparison finds nothing."""
+    project.set({"quality.forehead": 0.3})
+    with project.paused("quality@demo", "dvc", "exp", "run", "-S", "train.epochs=1", "quality@demo", "train") as run:
+        if how == "edited":
+            project.set({"train.epochs": 3})
+        else:
+            project.run("git", "stash")
+            project.set({"quality.forehead": 0.3})
+    assert run.status != 0
+    assert re.search(r"error: params\.yaml: train\.epochs was 1 when this run started and is [23] now", run.output), run.output
+    assert "Ran experiment" not in run.output
+
+
+def test_a_report_of_stages_that_do_not_belong_together_is_refused(project: Project) -> None:
+    """What `git stash` makes of dvc.lock in the middle of a run: some stages of one commit, some of another."""
+    project.set({"crops.enlarge": 1.5})
+    project.dvc("repro", "crops@demo")
+    project.run("git", "checkout", "params.yaml")
+    assert project.run("python", "-m", "stages.report", succeeds=False).strip() == (
+        "error: dvc.lock: crops@demo ran with crops.enlarge = 1.5, params.yaml has 1.25; run 'dvc repro', or set the parameter back."
+    )
+    lock = project.root / "dvc.lock"
+    values = yaml.safe_load(lock.read_text())
+    values["stages"]["crops@demo"]["params"]["params.yaml"]["crops.enlarge"] = 1.25
+    lock.write_text(yaml.safe_dump(values))
+    refused = project.run("python", "-m", "stages.report", succeeds=False).strip()
+    assert re.fullmatch(r"error: dvc\.lock: \S+ ran with another data/crops/demo than crops@demo made last; run 'dvc repro'\.", refused)
 
 
 def test_a_stage_whose_input_is_exchanged_meanwhile_fails(project: Project) -> None:

@@ -75,3 +75,13 @@ def test_an_interrupted_command_is_one_word_and_status_130(project: Project) -> 
     output, _ = process.communicate(timeout=60)
     assert re.search(rf"interrupted.*; {GOES_ON}", output), output
     assert "Traceback" not in output
+
+
+def test_a_stage_that_is_interrupted_while_it_imports_its_libraries_says_so(project: Project) -> None:
+    pause = project.pause("import", "torch")
+    process = project.start("python", "-m", "stages.train", environment=pause.environment)
+    pause.reached()
+    os.killpg(process.pid, signal.SIGINT)
+    pause.let_go()
+    assert process.communicate(timeout=60)[0] == "interrupted before the work began; the same command starts it\n"
+    assert process.returncode == 130

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -100,3 +101,16 @@ def test_the_last_states_are_kept_and_a_spoilt_one_is_passed_over(tmp_path: Path
     states[1].write_bytes(states[1].read_bytes()[:1000])
     assert load_state(tmp_path, learner).step == 4
     assert "not readable" in capsys.readouterr().err
+
+
+def test_a_state_for_which_there_is_no_space_is_the_disks_error_and_not_torchs(tmp_path: Path) -> None:
+    params = params_of()
+    learner = Learner(start_model(params, tmp_path), params, open_fabric())
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_state(tmp_path, learner, Position(), keep_last=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert not list(tmp_path.iterdir())

@@ -102,3 +102,8 @@ def test_a_stage_and_its_workers_end_when_dvc_is_killed(tmp_path: Path, shell: s
     while running(stage) or running(worker):
         assert time.monotonic() < deadline, "the stage outlived dvc"
         time.sleep(0.05)
+
+
+def test_a_place_where_no_folder_can_be_made_is_one_sentence() -> None:
+    with pytest.raises(LaanetError, match=r"^/proc/nothing/step: cannot be made; name another place in LAANET_WORK"):
+        WorkDir("step", Path("/proc/nothing"))

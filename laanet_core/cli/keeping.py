@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from laanet_core.cli.project import dvc_cache
 from laanet_core.counted import counted
 from laanet_core.sizes import in_bytes, in_words
 from laanet_core.work.folder import work_root
-from laanet_core.work.records import remove_entries
+from laanet_core.work.records import Finding, remove_entries
 from laanet_core.work.verify import Verdict, remove_files
 from laanet_core.work.verify import verify as verify_artefacts
 
@@ -29,17 +30,24 @@ def verify(
         typer.echo(f"damaged: {os.path.relpath(path)}")
     for path in verdict.other:
         typer.echo(f"not what dvc.lock has: {os.path.relpath(path)}")
-    for finding in verdict.findings:
-        place = f" ({os.path.relpath(finding.record.path)})" if finding.record.path else ""
-        typer.echo(f"{'wrong' if finding.contradicted else 'unconfirmed'}: {finding.record.where}{place}: {finding.text}")
+    for contradicted, findings in ((kind, [one for one in verdict.findings if one.contradicted == kind]) for kind in (True, False)):
+        for _, group in groupby(findings, key=lambda finding: finding.record):
+            _tell_record("wrong" if contradicted else "unconfirmed", list(group))
     gone = f", {len(verdict.absent)} listed ones are not here" if verdict.absent else ""
     unknown = f", {verdict.unknown} work items without a digest" if verdict.unknown else ""
-    wrong = sum(finding.contradicted for finding in verdict.findings)
-    records = f", {wrong} wrong records" if wrong else ""
+    wrong = len({(finding.record.stage, finding.record.path) for finding in verdict.findings if finding.contradicted})
+    records = f", {counted(wrong, 'wrong record')}" if wrong else ""
     typer.echo(
         f"{counted(verdict.checked, 'file')} ({in_words(verdict.n_bytes)}) read, {len(verdict.damaged)} damaged{records}{gone}{unknown}"
     )
     _advise(verdict, remove)
+
+
+def _tell_record(kind: str, findings: list[Finding]) -> None:
+    """One line about a record of DVC."""
+    record = findings[0].record
+    place = f" ({os.path.relpath(record.path)})" if record.path else ""
+    typer.echo(f"{kind}: {record.where}{place}: {'; '.join(finding.text for finding in findings)}")
 
 
 def _advise(verdict: Verdict, remove: bool) -> None:
@@ -48,19 +56,27 @@ def _advise(verdict: Verdict, remove: bool) -> None:
     entries = sorted({finding.record.path for finding in verdict.findings if finding.record.path is not None})
     if verdict.other:
         typer.echo("'dvc checkout' or 'git checkout' brings back what dvc.lock has, 'dvc repro' makes it again.", err=True)
-    if in_lock:
-        names = " ".join(dict.fromkeys(finding.record.stage for finding in in_lock))
+    repaired = {finding.record.stage for finding in in_lock if finding.repaired}
+    by_hand = dict.fromkeys(finding.record.stage for finding in in_lock if finding.record.stage not in repaired)
+    if by_hand:
+        names = " ".join(by_hand)
         typer.echo(
             f"'dvc repro --force --single-item {names}', then 'dvc repro', makes them again and replaces these records of dvc.lock.",
             err=True,
         )
+    elif in_lock:
+        typer.echo("'dvc repro' makes them again and replaces these records of dvc.lock.", err=True)
     if remove:
         remove_files(verdict.damaged)
         remove_entries(entries)
         if verdict.damaged or entries:
             typer.echo(f"{len(verdict.damaged) + len(entries)} removed; 'dvc repro' makes them again, 'dvc pull' fetches what was pushed.")
     elif verdict.damaged or entries:
-        typer.echo("'laanet verify --remove' removes what is damaged or unconfirmed, 'dvc repro' then makes it again.", err=True)
+        typer.echo(
+            "'laanet verify --remove' removes what is damaged, and what is wrong or unconfirmed in the run cache; 'dvc repro' then makes "
+            "it again.",
+            err=True,
+        )
     wrong_entries = any(finding.contradicted for finding in verdict.findings if finding.record.path is not None)
     left = (verdict.damaged or wrong_entries) and not remove
     if left or verdict.other or any(finding.contradicted for finding in in_lock):

@@ -27,9 +27,9 @@ def run(
     *,
     wait: Annotated[bool, typer.Option(help="Wait while another run holds the project; with --no-wait, say who does and end.")] = True,
 ) -> None:
-    """Do a 'dvc exp run' with the options that follow, once no other run holds this project.
+    """Do a 'dvc exp run' with the options that follow, such as 'laanet run -S lambda2=10', once no other run holds this project.
 
-    DVC itself refuses a second run only after it has changed params.yaml and outputs under the first.
+    Takes every option of 'dvc exp run'. DVC itself refuses a second run only after it has changed params.yaml and outputs under the first.
     """
     command = [sys.executable, "-m", "dvc", "exp", "run", *context.args]
     if not Path(".dvc").is_dir():

@@ -6,7 +6,7 @@ import pickle
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -40,9 +40,19 @@ def save_state(folder: Path, learner: Learner, position: Position, keep_last: in
     state = {"position": asdict(position), **{name: part.state_dict() for name, part in _parts(learner).items()}}
     path = folder / f"state-{position.step:08d}-{len(position.rows):05d}.pt"
     with replacing(path, durable=True) as temporary, temporary.open("wb") as file:
-        torch.save(state, file)
+        _save(state, file)
     for old in _states(folder)[keep_last:]:
         old.unlink()
+
+
+def _save(state: dict[str, Any], file: BinaryIO) -> None:
+    """Write a state; what the disk said stands behind the error that torch makes of it."""
+    try:
+        torch.save(state, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def load_state(folder: Path, learner: Learner) -> Position:

@@ -38,7 +38,10 @@ class WorkDir:
 
     def __init__(self, step: str, root: Path | None = None) -> None:
         self.folder = (root or work_root()) / step
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError:
+            raise LaanetError(f"{self.folder}: cannot be made; name another place in LAANET_WORK, then run again.") from None
         self.record = ItemRecord(self.folder / RECORD)
 
     def path(self, key: str) -> Path:

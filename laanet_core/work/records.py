@@ -37,11 +37,13 @@ class Record:
 
 
 class Finding(NamedTuple):
-    """A record that an artefact contradicts, or cannot confirm since it says nothing of what made it. text: one sentence."""
+    """A record that an artefact contradicts, or cannot confirm since it says nothing of what made it. text: what is said of it;
+    repaired: whether the next `dvc repro` makes it right without being asked to."""
 
     record: Record
     text: str
     contradicted: bool
+    repaired: bool = False
 
 
 class Objects:
@@ -93,13 +95,13 @@ def read_lock(path: Path) -> Mapping[str, Mapping[str, Any]]:
         raise LaanetError(f"{path}: not a lock file of DVC; restore it with 'git checkout dvc.lock'.") from None
 
 
-def read_records(lock: Mapping[str, Mapping[str, Any]], cache: Path, mentioning: str = "") -> Iterator[Record]:
-    """The stages of dvc.lock and the entries of DVC's run cache that mention a text.
+def lock_records(lock: Mapping[str, Mapping[str, Any]]) -> list[Record]:
+    """The stages of dvc.lock."""
+    return [_record(name, None, stage) for name, stage in lock.items()]
 
-    An entry that cannot be read, DVC removes by itself.
-    """
-    for name, stage in lock.items():
-        yield _record(name, None, stage)
+
+def run_cache_records(cache: Path, mentioning: str = "") -> Iterator[Record]:
+    """The entries of DVC's run cache that mention a text; one that cannot be read, DVC removes by itself."""
     for path in sorted((cache / "runs").glob("??/*/*")):
         try:
             if mentioning.encode() not in path.read_bytes():
@@ -139,8 +141,6 @@ def remove_entries(paths: Iterable[Path]) -> None:
 
 def examine(record: Record, objects: Objects) -> Iterator[Finding]:
     """What the artefacts of a run say against its record; those that are not in the cache, or damaged, say nothing."""
-    for output in exchanged_outputs(record, objects):
-        yield Finding(record, f"{output} is another than the one that the stage made", contradicted=True)
     for output, md5 in record.outs.items():
         member = account_member(output)
         if member is None or (objects.find(md5) or objects.uncached(output, md5)) is None:
@@ -155,6 +155,9 @@ def examine(record: Record, objects: Objects) -> Iterator[Finding]:
             yield from (Finding(record, text, contradicted=True) for text in _contradictions(output, account, record, objects))
         elif path is not None or digest is None:
             yield Finding(record, f"{output} says nothing of what made it", contradicted=False)
+    exchanged = exchanged_outputs(record, objects)
+    if exchanged:
+        yield Finding(record, f"the stage made other files than {', '.join(exchanged)}", contradicted=True, repaired=True)
 
 
 def _contradictions(output: str, account: Account, record: Record, objects: Objects) -> Iterator[str]:
@@ -165,5 +168,5 @@ def _contradictions(output: str, account: Account, record: Record, objects: Obje
         name = input_name(Path(dep))
         digest = objects.member(md5, "videos.csv") if name in account.inputs else None
         path = None if digest is None else objects.find(digest)
-        if path is not None and file_digest(path) != account.inputs[name]:
+        if path is not None and file_digest(path) != account.inputs[name] and tracked.output_digest(path) == digest:
             yield f"it says {dep} had MD5 {md5[:8]}, but {output} was made from another"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from laanet_core.parallel import worker_count
 from laanet_core.progress import Progress
 from laanet_core.work.folder import steps
-from laanet_core.work.records import Finding, Objects, examine, read_listing, read_lock, read_records
+from laanet_core.work.records import Finding, Objects, examine, lock_records, read_listing, read_lock, run_cache_records
 
 CHUNK = 1 << 20
 
@@ -66,7 +66,7 @@ def verify(project: Path, cache: Path, work: Path) -> Verdict:
             verdict.n_bytes += size
             progress.advance()
     objects = Objects(project, cache)
-    verdict.findings = [finding for record in read_records(lock, cache) for finding in examine(record, objects)]
+    verdict.findings = [finding for record in (*lock_records(lock), *run_cache_records(cache)) for finding in examine(record, objects)]
     verdict.damaged.sort()
     verdict.other.sort()
     return verdict
