@@ -183,9 +183,10 @@ def test_verify_finds_scores_that_git_brought_back_before_dvc_recorded_them(proj
     project.dvc("commit", "--force", "evaluate@demo")
     output = project.run("laanet", "verify", succeeds=False)
     assert re.search(
-        r"wrong: dvc\.lock, stage evaluate@demo: it says data/crops/demo had MD5 \w{8}, but reports/demo/scoring\.json was", output
+        r"wrong: dvc\.lock, stage evaluate@demo: .*it says data/crops/demo had MD5 \w{8}, but reports/demo/scoring\.json was made", output
     )
-    assert "dvc repro --force --single-item evaluate@demo" in output
+    assert "; the stage made other files than reports/demo/scoring.json\n" in output
+    assert "'dvc repro' makes them again and replaces these records of dvc.lock" in output
 
 
 def test_verify_does_not_accuse_what_was_made_from_a_file_that_is_damaged_now(project: Project) -> None:
@@ -211,7 +212,7 @@ def test_verify_names_records_of_earlier_versions_as_unconfirmed(project: Projec
     project.dvc("commit", "--force", "train")
     output = project.run("laanet", "verify")
     assert "unconfirmed: dvc.lock, stage train: data/checkpoints says nothing of what made it" in output
-    assert "wrong" not in output
+    assert "wrong:" not in output
 
 
 def test_an_account_is_the_same_for_the_same_inputs_and_another_for_others(project: Project) -> None:
