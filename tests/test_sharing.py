@@ -26,7 +26,7 @@ def lab(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     write_listing(project.root / "data/index/demo.csv", videos / "index.csv")
     for step in ("frames", "crops", "landmarks", "quality"):
         (project.root / ".work" / step / "demo").rename(project.root / ".work" / step / "gated")
-    for name in ("index", "frames", "crops", "landmarks", "quality", "evaluation"):
+    for name in ("index", "frames", "crops", "landmarks", "quality", "evaluation", "tracked"):
         shutil.rmtree(project.root / "data" / name)
     shutil.rmtree(project.root / "reports/demo")
     project.set({"datasets": {"gated": {"root": str(videos)}}, "train.dataset": "gated", "robustness.dataset": "gated", "train.epochs": 1})
