@@ -22,7 +22,7 @@ def check_inputs(stage: Stage, params: Params) -> None:
     values = flatten(params.model_dump(mode="json"))
     beside = {input_name(Path(dep)): Path(dep) for dep in stage.deps if dep.startswith("data/") and not dep.startswith("data/assets/")}
     evaluations = [f"data/evaluation/{name}" for name in params.datasets if "data/evaluation" in stage.deps]
-    own = params.evaluate.checkpoint.startswith("data/checkpoints/")
+    own = scores_its_training(params)
     for dep in [*stage.deps, *evaluations]:
         member = account_member(dep)
         path = Path(dep, member or "")
@@ -41,6 +41,11 @@ def check_inputs(stage: Stage, params: Params) -> None:
             _check_exchanged(Path(dep, f"{name}.json") for name in params.datasets)
         elif dep.startswith(f"{FOLDER}/"):
             _check_exchanged([Path(dep)])
+
+
+def scores_its_training(params: Params) -> bool:
+    """Whether the network that scores is the one that `train` makes."""
+    return params.evaluate.checkpoint.startswith("data/checkpoints/")
 
 
 def _check_exchanged(paths: Iterable[Path]) -> None:

@@ -13,6 +13,7 @@ from laanet_core.errors import LaanetError
 from laanet_core.params import Params
 from laanet_core.work.records import lock_records, read_lock
 from laanet_core.writing import write_json
+from stages.made import scores_its_training
 from stages.yaml_words import in_yaml
 
 NOTED = Path(".dvc/tmp/laanet-parameters.json")
@@ -65,8 +66,7 @@ def check_lock(params: Params, values: Mapping[str, Any], lock: Path = Path("dvc
 
     values: content of params.yaml. The training does not count where another network than its own scores.
     """
-    own = params.evaluate.checkpoint.startswith("data/checkpoints/")
-    records = [record for record in lock_records(read_lock(lock)) if _counts(record.stage, params, own)]
+    records = [record for record in lock_records(read_lock(lock)) if _counts(record.stage, params)]
     made = {output: (record.stage, md5) for record in records for output, md5 in record.outs.items()}
     for record in records:
         for difference in differences(Account(record.params), flatten(values)):
@@ -79,6 +79,6 @@ def check_lock(params: Params, values: Mapping[str, Any], lock: Path = Path("dvc
                 raise LaanetError(f"dvc.lock: {record.stage} ran with another {dep} than {made[dep][0]} made last; run 'dvc repro'.")
 
 
-def _counts(stage: str, params: Params, own: bool) -> bool:
+def _counts(stage: str, params: Params) -> bool:
     name, _, dataset = stage.partition("@")
-    return name != "report" and (not dataset or dataset in params.datasets) and (own or name != "train")
+    return name != "report" and (not dataset or dataset in params.datasets) and (name != "train" or scores_its_training(params))

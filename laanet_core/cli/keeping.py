@@ -13,7 +13,7 @@ from laanet_core.cli.project import dvc_cache
 from laanet_core.counted import counted
 from laanet_core.sizes import in_bytes, in_words
 from laanet_core.work.folder import work_root
-from laanet_core.work.records import Finding, remove_entries
+from laanet_core.work.records import remove_entries
 from laanet_core.work.verify import Verdict, remove_files
 from laanet_core.work.verify import verify as verify_artefacts
 
@@ -30,9 +30,11 @@ def verify(
         typer.echo(f"damaged: {os.path.relpath(path)}")
     for path in verdict.other:
         typer.echo(f"not what dvc.lock has: {os.path.relpath(path)}")
-    for contradicted, findings in ((kind, [one for one in verdict.findings if one.contradicted == kind]) for kind in (True, False)):
-        for _, group in groupby(findings, key=lambda finding: finding.record):
-            _tell_record("wrong" if contradicted else "unconfirmed", list(group))
+    wrong_first = sorted(verdict.findings, key=lambda finding: not finding.contradicted)
+    for (record, contradicted), group in groupby(wrong_first, key=lambda finding: (finding.record, finding.contradicted)):
+        place = f" ({os.path.relpath(record.path)})" if record.path else ""
+        said = "; ".join(finding.text for finding in group)
+        typer.echo(f"{'wrong' if contradicted else 'unconfirmed'}: {record.where}{place}: {said}")
     gone = f", {len(verdict.absent)} listed ones are not here" if verdict.absent else ""
     unknown = f", {verdict.unknown} work items without a digest" if verdict.unknown else ""
     wrong = len({(finding.record.stage, finding.record.path) for finding in verdict.findings if finding.contradicted})
@@ -41,13 +43,6 @@ def verify(
         f"{counted(verdict.checked, 'file')} ({in_words(verdict.n_bytes)}) read, {len(verdict.damaged)} damaged{records}{gone}{unknown}"
     )
     _advise(verdict, remove)
-
-
-def _tell_record(kind: str, findings: list[Finding]) -> None:
-    """One line about a record of DVC."""
-    record = findings[0].record
-    place = f" ({os.path.relpath(record.path)})" if record.path else ""
-    typer.echo(f"{kind}: {record.where}{place}: {'; '.join(finding.text for finding in findings)}")
 
 
 def _advise(verdict: Verdict, remove: bool) -> None:

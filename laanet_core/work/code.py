@@ -55,17 +55,15 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def reached(*entries: Callable[..., Any] | ModuleType) -> frozenset[Definition]:
+def reached(*entries: Callable[..., Any] | ModuleType) -> set[Definition]:
     """The definitions that functions, classes or modules reach, with their own."""
-    starts = [(entry.__name__, "") if isinstance(entry, ModuleType) else (entry.__module__, entry.__qualname__) for entry in entries]
-    return _reached(tuple((module, name.partition(".")[0]) for module, name in starts))
-
-
-@cache
-def _reached(starts: tuple[tuple[str, str], ...]) -> frozenset[Definition]:
+    starts = [
+        (entry.__name__, []) if isinstance(entry, ModuleType) else (entry.__module__, [entry.__qualname__.partition(".")[0]])
+        for entry in entries
+    ]
     ours = frozenset({PACKAGE, *(module.partition(".")[0] for module, _ in starts)})
     found: set[Definition] = set()
-    waiting = [target for module, name in starts for target in _targets(module, [name] if name else [], ours)]
+    waiting = [target for module, path in starts for target in _targets(module, path, ours)]
     while waiting:
         definition = waiting.pop()
         if definition in found:
@@ -74,7 +72,7 @@ def _reached(starts: tuple[tuple[str, str], ...]) -> frozenset[Definition]:
         source = _source(definition.module)
         for reference in source.references(definition.name):
             waiting += _resolve(source, reference, ours)
-    return frozenset(found)
+    return found
 
 
 def _resolve(source: _Source, reference: list[str], ours: frozenset[str]) -> Iterator[Definition]:

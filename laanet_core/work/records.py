@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -60,8 +59,7 @@ class Objects:
     def uncached(self, output: str, md5: str) -> Path | None:
         """An output in the project, if it is a file with this digest."""
         path = self.project / output
-        same = path.is_file() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == md5
-        return path if same else None
+        return path if path.is_file() and tracked.output_digest(path) == md5 else None
 
     def member(self, md5: str, name: str) -> str | None:
         """The digest of a file in a folder that is here and has this digest, None where the folder has no such file; a file's own."""
