@@ -26,12 +26,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.machine import describe_machine
 from benchmarks.whole_evaluation import SIZE, kill_and_resume, paper_params, write_crops
 from laanet_core.evaluation.evaluate import load_network
-from laanet_core.evaluation.inference import for_scoring
-from laanet_core.evaluation.predict import CROPS_A_PASS, forward
-from laanet_core.memory import keep_freed_memory
+from laanet_core.evaluation.predict import CROPS_A_PASS
 from laanet_core.model import LAANet, build_model, save_model
 from laanet_core.model.export import export_onnx
-from laanet_core.parallel import worker_count
+from laanet_core.model.forward import forward
+from laanet_core.model.fusion import fuse_batch_norms
+from laanet_core.runtime.executor import worker_count
+from laanet_core.runtime.memory import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results"
 SQUARE = 2048
@@ -98,7 +99,7 @@ def ways(device: str, folder: Path) -> dict[str, Way]:
     """The ways of a device: `ours` is an evaluation's, `float32, batches` what it was before."""
     model = load_network(folder / "model.safetensors", SIZE).to(device)
     double = load_network(folder / "model.safetensors", SIZE).to(device).double()
-    ours, short = for_scoring(model, SIZE), for_scoring(model, SIZE).bfloat16()
+    ours, short = fuse_batch_norms(model, SIZE), fuse_batch_norms(model, SIZE).bfloat16()
     if device == "cuda":
         return {
             "float64": _plain_way(double, BATCH, 2), "float32, batches": _torch_way(model, BATCH, 20),

@@ -29,15 +29,15 @@ from benchmarks.media_agreement import agreement
 from benchmarks.media_costs import hash_rates, png_costs, shape_of
 from benchmarks.plain_media import PlainFaces, PlainWay
 from laanet_core.datasets.index import IndexRow, read_index, write_index
-from laanet_core.digests import file_digest
-from laanet_core.media.crops import crop_faces
+from laanet_core.media.faces.crops import crop_faces
+from laanet_core.media.faces.landmarks import cache_landmarks
 from laanet_core.media.frames import extract_frames
-from laanet_core.media.landmarks import cache_landmarks
-from laanet_core.parallel import open_executor
 from laanet_core.params import Params, load_params
-from laanet_core.quality import QualityFiles, QualityTables, score_quality
-from laanet_core.tables import read_table
-from laanet_core.work.folder import WorkDir
+from laanet_core.quality.measure import QualityFiles, QualityTables, score_quality
+from laanet_core.runtime.executor import open_executor
+from laanet_core.store.csv_io import read_table
+from laanet_core.store.digests import file_digest
+from laanet_core.store.work_dir import WorkDir
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.plain_media import PlainFaces
-from laanet_core.media.crops import BOX_COLUMNS, CROP_COLUMNS
-from laanet_core.media.landmarks import LandmarkStore
-from laanet_core.media.retinaface_boxes import overlaps
-from laanet_core.tables import read_table
+from laanet_core.media.faces.crops import BOX_COLUMNS, CROP_COLUMNS
+from laanet_core.media.faces.landmarks import LandmarkStore
+from laanet_core.media.faces.retinaface import overlaps
+from laanet_core.store.csv_io import read_table
 
 AGREES = 0.9
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)

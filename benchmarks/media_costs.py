@@ -6,8 +6,8 @@ import hashlib
 import time
 from pathlib import Path
 
-from laanet_core.media.shards import Shard, encode_png, read_rgb
-from laanet_core.tables import read_table
+from laanet_core.media.storage.shards import Shard, encode_png, read_rgb
+from laanet_core.store.csv_io import read_table
 
 HASHED = 1 << 28
 

@@ -20,8 +20,8 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
-from laanet_core.media.detectors import FILES, MobileNetRetinaFace, RetinaFaceDetector
-from laanet_core.media.shape_predictor import predictor_file
+from laanet_core.media.faces.face_detectors import FILES, MobileNetRetinaFace, RetinaFaceDetector
+from laanet_core.media.faces.shape_predictor import predictor_file
 
 ENLARGE = 1.25
 FULL_SIZE = 1 << 30

@@ -26,9 +26,9 @@ import skimage.data
 import yaml
 
 from benchmarks.machine import describe_machine
-from laanet_core.work.folder import work_root
-from tests.project import SMALL, Project
-from tests.videos import write_video
+from laanet_core.store.work_dir import work_root
+from tests.helpers.project import SMALL, Project
+from tests.helpers.videos import write_video
 
 RESULTS = Path(__file__).parent / "results"
 NAME = "mine"

@@ -25,15 +25,15 @@ from torch import Tensor
 
 from benchmarks.machine import describe_machine
 from benchmarks.plain_synthesis import plain_pair
-from laanet_core.memory import keep_freed_memory
 from laanet_core.params import AugmentParams, SynthesisParams
+from laanet_core.runtime.memory import keep_freed_memory
 from laanet_core.synthesis import augment
 from laanet_core.synthesis.bi import make_cross_blends
-from laanet_core.synthesis.draws import Draws
-from laanet_core.synthesis.kernels import kernels_for
+from laanet_core.synthesis.ops.protocol import kernels_for
+from laanet_core.synthesis.rng import Rng
 from laanet_core.synthesis.sbi import make_self_blends
 from laanet_core.training.pairs import pair_targets
-from tests.drawn_face import face_landmarks
+from tests.helpers.drawn_face import face_landmarks
 
 RESULTS = Path(__file__).parent / "results"
 BATCHES = {"cpu": [8], "cuda": [8, 64, 256]}
@@ -120,7 +120,7 @@ def make_faces(count: int, size: int, device: torch.device) -> tuple[Tensor, np.
 def make(way: str, faces: tuple[Tensor, np.ndarray[Any, np.dtype[np.float32]]], number: int, watch: Stopwatch) -> None:
     """One batch of pairs with their targets, step by step as the training has it."""
     (images, landmarks), (method, augmented) = faces, WAYS[way]
-    draws, params = Draws(np.arange(len(images)) + 1000 * (number + 1)), SynthesisParams()
+    draws, params = Rng(np.arange(len(images)) + 1000 * (number + 1)), SynthesisParams()
     if method == "bi":
         others = images.flip(0)
         made = partial(make_cross_blends, images, landmarks, others, landmarks, draws, params, watch)  # type: ignore[arg-type]

@@ -25,15 +25,15 @@ from typing import Any
 import torch
 
 from benchmarks.machine import describe_machine
-from laanet_core.memory import keep_freed_memory
 from laanet_core.model.laanet import STRIDE
 from laanet_core.params import Params, load_params
+from laanet_core.runtime.memory import keep_freed_memory
+from laanet_core.training.batch import Batch, BatchTargets
 from laanet_core.training.batch_norm import batch_norms, fixed_batch_statistics
-from laanet_core.training.learner import Learner, set_train_mode
-from laanet_core.training.losses import Truth, total_loss
+from laanet_core.training.distributed import open_fabric
+from laanet_core.training.losses import total_loss
 from laanet_core.training.optim import make_optimizer
-from laanet_core.training.pairs import Batch
-from laanet_core.training.processes import open_fabric
+from laanet_core.training.step import Learner, set_train_mode
 from laanet_core.training.trainer import repeatable, start_model
 
 RESULTS = Path(__file__).parent / "results"
@@ -104,12 +104,12 @@ def plain_step(batch: Batch, params: Params, device: str, dtype: torch.dtype) ->
     optimizer: Any = make_optimizer(model, params.train)
     set_train_mode(model, frozen_backbone=False)
     norms = batch_norms(model)
-    truth = Truth(*(part.to(device=device, dtype=dtype if part.is_floating_point() else None) for part in batch.truth))
+    targets = BatchTargets(*(part.to(device=device, dtype=dtype if part.is_floating_point() else None) for part in batch.targets))
 
     def gradients() -> float:
         optimizer.zero_grad()
         output = model(model.normalise(batch.images))
-        losses = total_loss(output, truth, lambda1=params.lambda1, lambda2=params.lambda2, gamma=2, smoothing=0.1)
+        losses = total_loss(output, targets, lambda1=params.lambda1, lambda2=params.lambda2, gamma=2, smoothing=0.1)
         losses.total.backward()  # type: ignore[no-untyped-call]
         return float(losses.total.detach())
 
@@ -130,7 +130,7 @@ def make_batch(params: Params, device: str) -> Batch:
     heatmap = (torch.rand(images, 1, side, side) > 0.999).float() * label[:, None, None, None]
     consistency, anchor = torch.rand(images, 1, side, side), torch.randint(side, (images, 2))
     pixels = torch.randint(256, (images, 3, size, size), dtype=torch.uint8)
-    return Batch(pixels.to(device), Truth(label, heatmap, consistency, anchor), [])
+    return Batch(pixels.to(device), BatchTargets(label, heatmap, consistency, anchor), [])
 
 
 def _timed(step: Callable[[], object], device: str) -> float:

@@ -22,15 +22,15 @@ import cv2
 import numpy as np
 import skimage.data
 
-from laanet_core.digests import file_digest
 from laanet_core.evaluation import predict
 from laanet_core.evaluation.evaluate import load_network, score_keys
-from laanet_core.evaluation.inference import for_scoring
 from laanet_core.evaluation.predict import ScoreTask, score_videos
-from laanet_core.media.shards import encode_png, write_shard
-from laanet_core.parallel import worker_count
+from laanet_core.media.storage.shards import encode_png, write_shard
+from laanet_core.model.fusion import fuse_batch_norms
 from laanet_core.params import Params, load_params
-from laanet_core.work.folder import WorkDir
+from laanet_core.runtime.executor import worker_count
+from laanet_core.store.digests import file_digest
+from laanet_core.store.work_dir import WorkDir
 
 SIZE, FRAMES = 384, 32
 PAPER_VIDEOS = 500
@@ -84,7 +84,7 @@ def _finished(work: WorkDir) -> int:
 def evaluate(folder: Path) -> dict[str, Any]:
     """Score those videos of a folder that are not scored yet."""
     params, weights = paper_params(), folder / "model.safetensors"
-    scorer = for_scoring(load_network(weights, SIZE), SIZE)
+    scorer = fuse_batch_norms(load_network(weights, SIZE), SIZE)
     shards = {path.stem: path for path in sorted((folder / "crops").iterdir())}
     tasks = {name: ScoreTask(scorer, path, None, params.evaluate.batch_size, params.evaluate.flip) for name, path in shards.items()}
     keys = score_keys({name: file_digest(path) for name, path in shards.items()}, file_digest(weights), params.evaluate)

@@ -1,6 +1,11 @@
 """What became of a video: every stage writes one of these for every row of the index."""
 
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class Status(StrEnum):
@@ -12,3 +17,10 @@ class Status(StrEnum):
     NO_FACE = "no_face"
     NO_LANDMARKS = "no_landmarks"
     NO_SOURCE = "no_source"
+
+
+def summarise(label: str, rows: Iterable[Mapping[str, Any]]) -> str:
+    """`label: 12 videos, 10 ok, 1 unreadable, 1 no_face`, counted from the rows' `status`."""
+    counts = Counter(str(row["status"]) for row in rows)
+    parts = [f"{counts[status]} {status}" for status in Status if counts[status]]
+    return ", ".join([f"{label}: {counts.total()} videos", *parts])

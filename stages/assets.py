@@ -4,7 +4,7 @@ from pathlib import Path
 
 from laanet_core.assets import fetch_assets, needed_assets, note_untrained
 from laanet_core.params import Params
-from laanet_core.work.folder import work_root
+from laanet_core.store.work_dir import work_root
 from stages.runner import run_stage
 
 

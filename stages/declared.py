@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from laanet_core.account import flatten
 from laanet_core.errors import LaanetError
-from laanet_core.yaml_files import read_yaml
+from laanet_core.store.account import flatten
+from laanet_core.store.yaml_io import read_yaml
 
 
 class Stage(NamedTuple):
@@ -45,6 +45,17 @@ def read_stage(name: str, dataset: str | None, params: Mapping[str, Any], path: 
         raise LaanetError(f"{path}: not found; run from the project's root.") from None
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise LaanetError(f"{path}: stage '{name}' is missing or malformed ({error}); restore it with 'git checkout {path}'.") from None
+
+
+def stage_names(path: Path = Path("dvc.yaml")) -> list[str]:
+    """The stages that depend on their code, which is noted in `code_file`; the others run each time."""
+    stages = read_yaml(path)["stages"]
+    return [name for name, stage in stages.items() if code_file(name) in stage.get("do", stage).get("deps", [])]
+
+
+def code_file(stage: str) -> str:
+    """Where the version of a stage's code is noted."""
+    return f"data/code/{stage}.json"
 
 
 def _paths(entries: Iterable[str | Mapping[str, Any]]) -> list[str]:

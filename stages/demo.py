@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from laanet_core.demo.build import build_demo
-from laanet_core.parallel import open_executor
 from laanet_core.params import Params
-from laanet_core.work.folder import WorkDir, work_root
+from laanet_core.runtime.executor import open_executor
+from laanet_core.store.work_dir import WorkDir, work_root
 from stages.runner import run_stage
 
 

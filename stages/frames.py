@@ -4,9 +4,9 @@ from pathlib import Path
 
 from laanet_core.datasets.index import read_index
 from laanet_core.media.frames import extract_frames
-from laanet_core.parallel import open_executor
 from laanet_core.params import Params
-from laanet_core.work.folder import WorkDir
+from laanet_core.runtime.executor import open_executor
+from laanet_core.store.work_dir import WorkDir
 from stages.runner import run_stage
 
 

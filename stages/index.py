@@ -8,7 +8,7 @@ import yaml
 from laanet_core.datasets.index import write_index
 from laanet_core.datasets.layouts import build_index
 from laanet_core.params import DatasetParams, Params
-from laanet_core.work.folder import work_root
+from laanet_core.store.work_dir import work_root
 from stages.repair import take_back_exchanged
 from stages.runner import run_stage
 

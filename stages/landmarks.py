@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from laanet_core.media.landmarks import cache_landmarks
-from laanet_core.parallel import open_executor
+from laanet_core.media.faces.landmarks import cache_landmarks
 from laanet_core.params import Params
-from laanet_core.work.folder import WorkDir
+from laanet_core.runtime.executor import open_executor
+from laanet_core.store.work_dir import WorkDir
 from stages.runner import run_stage
 
 

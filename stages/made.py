@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from laanet_core.account import Account, differences, flatten, input_digest, input_name
 from laanet_core.errors import LaanetError
 from laanet_core.params import Params
-from laanet_core.work.artefacts import NETWORK, account_member, read_account
-from laanet_core.work.tracked import FOLDER, output_digest, read_tracked
-from stages.declared import Stage
+from laanet_core.store.account import Account, differences, flatten, input_digest, input_name
+from laanet_core.store.artefacts import NETWORK, account_member, read_account
+from laanet_core.store.code import module_digests
+from laanet_core.store.tracked import FOLDER, output_digest, read_tracked
+from stages.declared import Stage, code_file
 
 TRAINING = "reports/training/made.json"
 """Of the training whose log the report shows, unless another network scores."""
@@ -41,6 +43,13 @@ def check_inputs(stage: Stage, params: Params) -> None:
             _check_exchanged(Path(dep, f"{name}.json") for name in params.datasets)
         elif dep.startswith(f"{FOLDER}/"):
             _check_exchanged([Path(dep)])
+
+
+def check_code(script: str, stage: Stage) -> None:
+    """Raise LaanetError when the code of a stage is not the one whose version its outputs would be recorded with."""
+    noted = Path(code_file(script))
+    if str(noted) in stage.deps and noted.exists() and json.loads(noted.read_text()) != module_digests(f"stages.{script}"):
+        raise LaanetError(f"{noted}: is of other code than the one that is here; run 'dvc repro code' first.")
 
 
 def scores_its_training(params: Params) -> bool:

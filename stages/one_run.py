@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from laanet_core.account import Account, differences, flatten
 from laanet_core.errors import LaanetError
 from laanet_core.params import Params
-from laanet_core.work.records import lock_records, read_lock
-from laanet_core.writing import write_json
+from laanet_core.store.account import Account, differences, flatten
+from laanet_core.store.dvc_records import lock_records, read_lock
+from laanet_core.store.writing import write_json
 from stages.made import scores_its_training
 from stages.yaml_words import in_yaml
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 
-from laanet_core.parameter_changes import ParameterChange, parameter_changes
 from laanet_core.params import Params
+from laanet_core.params.changes import ParameterChange, parameter_changes
 from laanet_core.reporting.provenance import Artefact, Provenance
 
 GIT_TIMEOUT_S = 60

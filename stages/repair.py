@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dvc.config import Config
 
-from laanet_core.work.records import (
+from laanet_core.store.dvc_records import (
     Objects,
     Record,
     exchanged_outputs,
@@ -19,13 +19,13 @@ from laanet_core.work.records import (
     run_cache_records,
     tracked_digests,
 )
-from laanet_core.work.tracked import FOLDER
+from laanet_core.store.tracked import FOLDER
 
 
 def take_back_exchanged(project: Path) -> list[str]:
     """Remove outputs and entries of DVC's run cache that were recorded otherwise than their stages made them; returns a sentence for each.
 
-    Git can exchange an output that it keeps between a stage's end and DVC's record of it (`laanet_core.work.tracked`). Outputs that are
+    Git can exchange an output that it keeps between a stage's end and DVC's record of it (`laanet_core.store.tracked`). Outputs that are
     missing, DVC makes again; were all objects of the record still in its cache, it would only take them from there.
     """
     lock = project / "dvc.lock"

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from laanet_core.evaluation.robustness import RobustnessRow
-from laanet_core.media.shards import encode_png
-from laanet_core.paper.experiments import read_experiments
-from laanet_core.paper.robustness import write_robustness_table
-from laanet_core.paper.tables import write_paper_tables
+from laanet_core.evaluation.robustness.measure import RobustnessRow
+from laanet_core.media.storage.shards import encode_png
 from laanet_core.params import Params, read_params
-from laanet_core.reporting.html import ReportFiles, build_report
-from laanet_core.reporting.sheet import training_examples
-from laanet_core.synthesis.sheet import contact_sheet
-from laanet_core.tables import read_table
-from laanet_core.writing import write_bytes
+from laanet_core.reporting.page import ReportFiles, build_report
+from laanet_core.reporting.paper.experiments import read_experiments
+from laanet_core.reporting.paper.robustness import write_robustness_table
+from laanet_core.reporting.paper.tables import write_paper_tables
+from laanet_core.reporting.training_examples import training_examples
+from laanet_core.store.csv_io import read_table
+from laanet_core.store.writing import write_bytes
+from laanet_core.synthesis.contact_sheet import contact_sheet
 from stages.one_run import check_lock
 from stages.provenance import collect_provenance
 from stages.runner import PARAMS, run_stage

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from laanet_core.evaluation.robustness import RobustnessFiles, measure_robustness
+from laanet_core.evaluation.robustness.measure import RobustnessFiles, measure_robustness
 from laanet_core.params import Params
-from laanet_core.work.folder import WorkDir
+from laanet_core.store.work_dir import WorkDir
 from stages.runner import run_stage
 
 

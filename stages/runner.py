@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from laanet_core.account import chosen, flatten
 from laanet_core.errors import GOES_ON, INTERRUPTED, InterruptedRunError, LaanetError, describe_os_error
-from laanet_core.parallel import end_with_pipeline
 from laanet_core.params import parse_params, read_params
-from laanet_core.work.folder import work_root
-from laanet_core.work.snapshot import Snapshot
-from laanet_core.work.staging import Staging
-from laanet_core.work.tracked import write_tracked
+from laanet_core.runtime.executor import end_with_pipeline
+from laanet_core.store.account import chosen, flatten
+from laanet_core.store.snapshot import Snapshot
+from laanet_core.store.staging import Staging
+from laanet_core.store.tracked import write_tracked
+from laanet_core.store.work_dir import work_root
 from stages.declared import Stage, read_stage
 from stages.dvc_lock import hold_dvc_lock
-from stages.made import check_inputs
+from stages.made import check_code, check_inputs
 from stages.one_run import check_run
 from stages.yaml_words import in_yaml
 
@@ -70,6 +70,7 @@ def _run(stage: Callable[..., Callable[[], None] | None]) -> None:
     script = Path(sys.argv[0]).stem
     name, declared = "@".join([script, *words]), read_stage(script, words[0] if words else None, values)
     inputs = Snapshot(map(Path, declared.deps))
+    check_code(script, declared)
     check_inputs(declared, params)
     with Staging(Path(), name) as staging:
         finish = stage(params, staging.folder, *words)

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import torch
 
-from laanet_core.account import Account, chosen, flatten
-from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.params import Params
-from laanet_core.training.processes import process_count
+from laanet_core.store.account import Account, chosen, flatten
+from laanet_core.store.code import code_key
+from laanet_core.store.digests import file_digest
+from laanet_core.store.work_dir import WorkDir, item_key
+from laanet_core.training.distributed import process_count
 from laanet_core.training.trainer import TrainingFiles, train
-from laanet_core.work.code import code_key
-from laanet_core.work.folder import WorkDir, item_key
 from stages.runner import run_stage
 
 DATA = Path("data")

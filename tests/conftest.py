@@ -11,14 +11,13 @@ import pytest
 
 from laanet_core.assets import fetch_assets
 from laanet_core.evaluation import predict
+from laanet_core.store.work_dir import work_root
 from laanet_core.training import trainer
-from laanet_core.work.folder import work_root
-from tests.project import SMALL, Project
-from tests.training_set import params_of, run_training, write_training_set
+from tests.helpers.paths import ROOT
+from tests.helpers.project import SMALL, Project
+from tests.helpers.training_set import params_of, run_training, write_training_set
 
-ROOT = Path(__file__).parents[1]
-
-# The tests ask for the same bits each time, which a CPU gives; those of tests/test_gpu.py bring a GPU back in processes of their own.
+# The tests ask for the same bits each time, which a CPU gives; those of test_gpu.py bring a GPU back in processes of their own.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
@@ -58,7 +57,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The training set of `tests.training_set`."""
+    """The training set of `tests.helpers.training_set`."""
     return write_training_set(tmp_path_factory.mktemp("dataset"))
 
 

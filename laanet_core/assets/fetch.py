@@ -21,12 +21,12 @@ from pathlib import Path
 from laanet_core.assets.given import given_path, remedy
 from laanet_core.assets.hub import fetch_from_hub
 from laanet_core.assets.pinned import PINNED, Package, PinnedFile
-from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.params import Params
-from laanet_core.progress import Progress
-from laanet_core.work.outputs import clear_output, link_item
-from laanet_core.writing import write_bytes, write_text
+from laanet_core.runtime.progress import Progress
+from laanet_core.store.digests import file_digest
+from laanet_core.store.outputs import clear_output, link_item
+from laanet_core.store.writing import write_bytes, write_text
 
 MAX_MEMBER_BYTES = 1 << 28
 SOURCE = "SOURCE.txt"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from laanet_core.assets.given import remedy
-from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
-from laanet_core.writing import write_bytes
+from laanet_core.store.digests import file_digest
+from laanet_core.store.writing import write_bytes
 
 RESNET50 = "retinaface_resnet50"
 RESNET50_RELEASE = "resnet50_2020-07-20"

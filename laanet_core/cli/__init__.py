@@ -7,9 +7,9 @@ import typer
 from laanet_core.cli.checkpoints import calibrate, explain, export, import_checkpoint
 from laanet_core.cli.errors import one_sentence
 from laanet_core.cli.experiments import collect, compare
-from laanet_core.cli.keeping import clean, verify
 from laanet_core.cli.presets import preset
 from laanet_core.cli.running import run
+from laanet_core.cli.storage import clean, verify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 

@@ -42,7 +42,7 @@ def explain(
     out: Annotated[Path, typer.Option(metavar="SHEET.png", help="The picture to write.")],
 ) -> None:
     """Draw what networks see in faces, a row each: heat map and Grad-CAM of each checkpoint, and p, the sigmoid of its logit."""
-    from laanet_core.explanation.sheet import write_explanations
+    from laanet_core.explanation.contact_sheet import write_explanations
 
     write_explanations(images, checkpoint, out)
     typer.echo(f"{out}: written.")

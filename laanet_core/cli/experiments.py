@@ -10,16 +10,16 @@ from typing import Annotated
 
 import typer
 
-from laanet_core.cli.detectors import read_detectors
 from laanet_core.cli.project import dvc_experiments, dvc_lock, git
-from laanet_core.counted import counted
+from laanet_core.cli.score_sources import read_detectors
 from laanet_core.errors import LaanetError
+from laanet_core.text import counted
 
 
 def collect() -> None:
     """Write what the experiments of `dvc exp run` scored to reports/experiments.csv, from which the report's tables are made."""
-    from laanet_core.paper.collect import collect as collect_experiments
-    from laanet_core.paper.experiments import write_experiments
+    from laanet_core.reporting.paper.collect import collect as collect_experiments
+    from laanet_core.reporting.paper.experiments import write_experiments
 
     out = Path("reports/experiments.csv")
     found = collect_experiments(json.loads(dvc_experiments()), git("rev-parse", "HEAD").strip(), dvc_lock)
@@ -53,10 +53,10 @@ def compare(  # noqa: PLR0913 - an argument is an option of the command
     quantiles: Annotated[int | None, typer.Option(min=2, max=20, help="So many bins with equally many fakes each, instead.")] = None,
 ) -> None:
     """Compare detectors on the videos that all of them scored: measures, paired differences, AUC by Mask-SSIM (Figure 1)."""
-    from laanet_core.comparison.compare import Settings
-    from laanet_core.comparison.compare import compare as compare_detectors
-    from laanet_core.comparison.page import write_comparison
-    from laanet_core.comparison.terminal import print_comparison
+    from laanet_core.reporting.comparison.compare import Settings
+    from laanet_core.reporting.comparison.compare import compare as compare_detectors
+    from laanet_core.reporting.comparison.page import write_comparison
+    from laanet_core.reporting.comparison.terminal import print_comparison
 
     if bins is not None and quantiles is not None:
         raise LaanetError("--bins and --quantiles: both say which bins to make; give one of them.")

@@ -13,7 +13,7 @@ def preset(
     file: Annotated[Path, typer.Option(metavar="PARAMS.yaml", help="The file to put it in place of.")] = Path("params.yaml"),
 ) -> None:
     """Put a preset in place as params.yaml, keep your own data sets, and say what changes."""
-    from laanet_core.presets import apply_preset
+    from laanet_core.params.presets import apply_preset
 
     applied = apply_preset(name, file)
     for change in applied.parameters:

@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from laanet_core.datasets.entry import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from laanet_core.errors import LaanetError
+from laanet_core.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-MOST_BYTES = 10**9
+MAX_BYTES = 10**9
 """Larger lists are refused before memory is taken for them; the largest known, of DeepfakeBench, has 72 MB."""
 UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-MOST_NAME, MOST_PATH = 240, 1000
+MAX_NAME, MAX_PATH = 240, 1000
 """Bytes of a file's name and of a path inside a data set: outputs are named by them, and Linux allows 255 and 4,096."""
 
 
@@ -80,8 +80,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def inside(root: Path, path: str, where: str) -> str:
     """A listed path, tidied; raises LaanetError when it leads out of the root, by `..` or a link, or cannot be written in a table."""
     refuse_unwritable(path, where)
-    if len(path.encode()) > MOST_PATH or any(len(part.encode()) > MOST_NAME for part in path.split("/")):
-        raise LaanetError(f"{where}: path '{path[:40]}...' is too long; a name has at most {MOST_NAME} bytes, a path {MOST_PATH}.")
+    if len(path.encode()) > MAX_PATH or any(len(part.encode()) > MAX_NAME for part in path.split("/")):
+        raise LaanetError(f"{where}: path '{path[:40]}...' is too long; a name has at most {MAX_NAME} bytes, a path {MAX_PATH}.")
     tidy = os.path.normpath(path)
     follows = os.path.realpath(root / tidy).startswith(os.path.join(os.path.realpath(root), ""))  # noqa: PTH118 -- with a slash at its end
     if not path or tidy in {".", ".."} or tidy.startswith(("/", "../")) or not follows:
@@ -98,8 +98,8 @@ def refuse_unwritable(text: str, where: str) -> None:
 def read_text(path: Path, tree: str) -> str:
     """Content of a list that comes with a data set; raises LaanetError when it is missing, with the tree expected, or no text."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise LaanetError(f"{path}: has {path.stat().st_size} bytes, and a list at most {MOST_BYTES}; download it again.")
+        if path.stat().st_size > MAX_BYTES:
+            raise LaanetError(f"{path}: has {path.stat().st_size} bytes, and a list at most {MAX_BYTES}; download it again.")
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise LaanetError(f"{path}: not found; the data set's folder should hold {tree}.") from None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from laanet_core.datasets.entry import IMAGE_SUFFIXES, MEDIA_SUFFIXES, Entry, Layout, stem
+from laanet_core.datasets.entry import Entry, Layout, stem
 from laanet_core.datasets.files import videos_under
 from laanet_core.datasets.listed import read_listing
 from laanet_core.errors import LaanetError
+from laanet_core.formats import IMAGE_SUFFIXES, MEDIA_SUFFIXES
 from laanet_core.params import DatasetParams
 
 TREE = (

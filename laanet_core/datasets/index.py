@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from laanet_core.errors import LaanetError
-from laanet_core.tables import read_table, write_table
+from laanet_core.store.csv_io import read_table, write_table
 
 
 @dataclass(frozen=True)

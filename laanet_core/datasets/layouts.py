@@ -10,10 +10,10 @@ from laanet_core.datasets.completeness import check_complete, tell_missing
 from laanet_core.datasets.entry import Entry, Layout
 from laanet_core.datasets.files import refuse_unwritable, videos_under
 from laanet_core.datasets.index import IndexRow
-from laanet_core.digests import DigestCache
 from laanet_core.errors import LaanetError
 from laanet_core.params import DatasetParams
-from laanet_core.progress import Progress
+from laanet_core.runtime.progress import Progress
+from laanet_core.store.digests import DigestCache
 
 LAYOUTS: dict[str, Layout] = {
     "cdf1": celebdf.V1,
@@ -30,15 +30,15 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def build_index(name: str, params: DatasetParams, cache: Path) -> list[IndexRow]:
-    """Rows of data set `name` in `params.root`, read by `params.adapter`, or the layout of the same name, or `folder`.
+    """Rows of data set `name` in `params.root`, read by `params.layout`, or the layout of the same name, or `folder`.
 
     cache: folder for the digests of files seen before, by size and modification time, so that a rescan reads no video.
     A listed video that is missing, empty or unreadable is a row too, of size 0 or with an empty digest; of an official data set such a
     video is told at once, unless `params.partial`.
-    Raises LaanetError for an unknown adapter, a missing folder, or a folder that is not as expected, with the tree expected.
+    Raises LaanetError for an unknown layout, a missing folder, or a folder that is not as expected, with the tree expected.
     """
     layout, root = _layout(name, params), Path(params.root)
-    expected = f"it should hold {layout.tree}; mend the path or the adapter."
+    expected = f"it should hold {layout.tree}; mend the path or the layout."
     if not root.is_dir():
         raise LaanetError(f"datasets.{name}.root: '{root}' is not a folder; {expected}")
     entries = layout.find(root, params)
@@ -62,12 +62,14 @@ def is_cropped(name: str, params: DatasetParams) -> bool:
 
 def _layout(name: str, params: DatasetParams) -> Layout:
     """The data set's layout; raises LaanetError for an unknown one, or a list that it does not read."""
-    adapter = params.adapter or (name if name in LAYOUTS else "folder")
-    if adapter not in LAYOUTS:
-        raise LaanetError(f"datasets.{name}.adapter: '{adapter}' is unknown; choose one of {', '.join(sorted(LAYOUTS))}.")
-    if params.listing is not None and adapter != "deepfakebench":
-        raise LaanetError(f"datasets.{name}.listing: the layout '{adapter}' reads no such list; remove it or set adapter to deepfakebench.")
-    return LAYOUTS[adapter]
+    layout_name = params.layout or (name if name in LAYOUTS else "folder")
+    if layout_name not in LAYOUTS:
+        raise LaanetError(f"datasets.{name}.layout: '{layout_name}' is unknown; choose one of {', '.join(sorted(LAYOUTS))}.")
+    if params.listing is not None and layout_name != "deepfakebench":
+        raise LaanetError(
+            f"datasets.{name}.listing: the layout '{layout_name}' reads no such list; remove it or set layout to deepfakebench."
+        )
+    return LAYOUTS[layout_name]
 
 
 def _tell_left_out(name: str, root: Path, entries: Sequence[Entry]) -> None:

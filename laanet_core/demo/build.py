@@ -21,15 +21,15 @@ from laanet_core.demo.cast import CLIPS, FAKES, Clip, Fake
 from laanet_core.demo.clips import clip_frames, write_video
 from laanet_core.demo.faceswap import FaceImage, control_points, swap_face, triangulate
 from laanet_core.demo.tracks import track_face
-from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.params import DemoParams
-from laanet_core.tables import write_table
-from laanet_core.work.code import code_key
-from laanet_core.work.folder import WorkDir, item_key
-from laanet_core.work.items import run_items
-from laanet_core.work.outputs import clear_output, link_item
-from laanet_core.writing import write_json, write_text
+from laanet_core.store.code import code_key
+from laanet_core.store.csv_io import write_table
+from laanet_core.store.digests import file_digest
+from laanet_core.store.items import run_items
+from laanet_core.store.outputs import clear_output, link_item
+from laanet_core.store.work_dir import WorkDir, item_key
+from laanet_core.store.writing import write_json, write_text
 
 COLUMNS = ["path", "label", "method", "split", "source", "person", "origin"]
 TABLE, NOTE = "demo.csv", "NOTE.txt"

@@ -10,12 +10,10 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from laanet_core.demo.cast import Clip
 from laanet_core.randomness import numpy_generator
-
-Image = NDArray[np.uint8]
+from laanet_core.types import Image
 
 FRAME_RATE = Fraction(25, 2)
 EVERY = 2

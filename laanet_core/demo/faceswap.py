@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from laanet_core.demo.cast import Method
+from laanet_core.types import Image
 
-Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
 
 JAW, BROWS, NASION, CHIN, INNER_MOUTH = slice(0, 17), slice(17, 27), 27, 8, slice(60, 68)

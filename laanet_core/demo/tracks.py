@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from laanet_core.media.detectors import load_detector
-from laanet_core.media.shape_predictor import predict_landmarks
+from laanet_core.media.faces.face_detectors import load_detector
+from laanet_core.media.faces.shape_predictor import predict_landmarks
 from laanet_core.params import CropsParams
 
 DETECTION = CropsParams(detector="retinaface_mobilenet", enlarge=1.25, size=160, faces="largest", min_score=0.8, max_side=640)

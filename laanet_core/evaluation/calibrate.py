@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from laanet_core.digests import file_digest
 from laanet_core.errors import LaanetError
 from laanet_core.model.calibration import Calibrations, bounds_reached, fit_calibrations
-from laanet_core.model.checkpoint import MOST_SOURCE, brief, load_model, save_model
-from laanet_core.tables import read_table
+from laanet_core.model.checkpoint import MAX_SOURCE, brief, load_model, save_model
+from laanet_core.store.csv_io import read_table
+from laanet_core.store.digests import file_digest
 
 
 class _Face(NamedTuple):
@@ -45,7 +45,7 @@ def calibrate(source: Path, reports: Path, out: Path) -> Fit:
     _check_scored_by(source, reports / "scoring.json")
     faces = list(_largest_faces(reports))
     splits = ", ".join(sorted({face.split for face in faces}))
-    fitted_on = f"{reports} ({splits})".encode(errors="replace").decode()[:MOST_SOURCE]
+    fitted_on = f"{reports} ({splits})".encode(errors="replace").decode()[:MAX_SOURCE]
     logits, labels = [face.logit for face in faces], [face.label for face in faces]
     try:
         model.calibrations = fitted = fit_calibrations(logits, labels, fitted_on)

@@ -1,35 +1,32 @@
-"""Scores and measures of one data set: tables for DVC and people, and a gallery for the report."""
+"""Scores and measures of one data set: tables for DVC and people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from laanet_core.account import ENTRY, Account, chosen, flatten, input_digest
 from laanet_core.datasets.index import IndexRow, read_index
 from laanet_core.errors import LaanetError
-from laanet_core.evaluation.inference import for_scoring
 from laanet_core.evaluation.predict import ScoreTask, score_shard, score_videos
-from laanet_core.evaluation.scoring import Scoring, describe, frame_scores
-from laanet_core.evaluation.tables import REPORTED, Row, note, score_table, write_results
-from laanet_core.explanation.gallery import Crops, Scored, write_gallery
+from laanet_core.evaluation.result_tables import REPORTED, Row, note, score_table, write_results
+from laanet_core.evaluation.scoring import FrameScore, Scoring, describe, frame_scores
 from laanet_core.model import LAANet, load_model
-from laanet_core.model.calibration import calibration_of
-from laanet_core.parallel import one_thread
+from laanet_core.model.calibration import pick_calibration
+from laanet_core.model.fusion import fuse_batch_norms
 from laanet_core.params import EvaluateParams, Params
-from laanet_core.status import Status
-from laanet_core.summary import summarise
-from laanet_core.tables import read_table
-from laanet_core.work.artefacts import NETWORK
-from laanet_core.work.code import code_key
-from laanet_core.work.folder import WorkDir, item_key
-from laanet_core.work.outputs import output_path
-from laanet_core.work.snapshot import Snapshot
-from laanet_core.writing import copy_file
+from laanet_core.status import Status, summarise
+from laanet_core.store.account import ENTRY, Account, chosen, flatten, input_digest
+from laanet_core.store.artefacts import NETWORK
+from laanet_core.store.code import code_key
+from laanet_core.store.csv_io import read_table
+from laanet_core.store.outputs import output_path
+from laanet_core.store.snapshot import Snapshot
+from laanet_core.store.work_dir import WorkDir, item_key
+from laanet_core.store.writing import copy_file
 
 Videos = Mapping[str, Mapping[str, str]]
 
@@ -46,17 +43,38 @@ class EvaluationFiles:
     checkpoint: Path
 
 
-def evaluate_dataset(name: str, params: Params, files: EvaluationFiles, out: Path, gallery: Path, work: WorkDir) -> str:
-    """Score the videos of `evaluate.split` of one data set; returns the summary line.
+class ScoredVideo(NamedTuple):
+    """A scored video; label 1 is fake; mask_ssim is None for reals and unpaired fakes."""
 
-    Writes scores.csv, frame_scores.csv, measures.csv, mask_ssim_bins.csv, roc.csv, scoring.json and metrics.json into `out`; sample
-    crops, and copies of what the report reads, into `gallery`. A video without crops keeps its status and has no score.
+    video_id: str
+    label: int
+    method: str
+    score: float
+    mask_ssim: float | None
+
+
+class Evaluation(NamedTuple):
+    """A scored data set. model: the network; videos: those with a score; frames: video_id -> scores of its faces; digests: video_id ->
+    digest of the content of its tar of crops; summary: one line for people."""
+
+    model: LAANet
+    videos: list[ScoredVideo]
+    frames: dict[str, list[FrameScore]]
+    digests: dict[str, str]
+    summary: str
+
+
+def evaluate_dataset(name: str, params: Params, files: EvaluationFiles, out: Path, work: WorkDir) -> Evaluation:
+    """Score the videos of `evaluate.split` of one data set.
+
+    Writes scores.csv, frame_scores.csv, measures.csv, mask_ssim_bins.csv, roc.csv, scoring.json and metrics.json into `out`. A video
+    without crops keeps its status and has no score.
     """
     rows = rows_of_split(files.index, params.evaluate.split)
     videos = read_videos(files.crops)
     model, weights = load_checkpoint(files.checkpoint, params.crops.size)
     scoring = scoring_of(params.evaluate, model, files.checkpoint)
-    scorer = for_scoring(model, params.crops.size)
+    scorer = fuse_batch_norms(model, params.crops.size)
     digests = {video_id: videos[video_id]["digest"] for video_id in usable(rows, videos)}
     tasks = {video_id: _task(video_id, digest, scorer, files.crops, params.evaluate) for video_id, digest in digests.items()}
     keys = score_keys(digests, weights, params.evaluate)
@@ -67,11 +85,14 @@ def evaluate_dataset(name: str, params: Params, files: EvaluationFiles, out: Pat
     made = scoring_account(params, {"index": files.index, "crops": files.crops, "quality": files.quality}, ["evaluate"])
     accounts = {ENTRY: with_network(made, files.checkpoint, weights).as_json(), NETWORK: model.made and model.made.as_json()}
     write_results(table, frames, {**described, **accounts}, params, files.bins, out)
-    with one_thread():
-        write_gallery(model, _scored(table), frames, Crops(files.crops, digests), params.evaluate.gallery, gallery)
-    for table_name in REPORTED:
-        copy_file(out / table_name, gallery / table_name)
-    return "; ".join(filter(None, [summarise(f"evaluate {name}", table), note(table, params.evaluate.split)]))
+    summary = "; ".join(filter(None, [summarise(f"evaluate {name}", table), note(table, params.evaluate.split)]))
+    return Evaluation(model, _scored(table), frames, digests, summary)
+
+
+def copy_reported(source: Path, target: Path) -> None:
+    """Copy the tables that the report reads into another folder."""
+    for name in REPORTED:
+        copy_file(source / name, target / name)
 
 
 def rows_of_split(index: Path, split: str) -> list[IndexRow]:
@@ -110,7 +131,7 @@ def load_checkpoint(path: Path, size: int) -> tuple[LAANet, str]:
 
 def scoring_of(params: EvaluateParams, model: LAANet, path: Path) -> Scoring:
     """How the logits of a network become scores; raises LaanetError when its checkpoint lacks the calibration asked for."""
-    return Scoring(params.average, calibration_of(model, params.calibration, path))
+    return Scoring(params.average, pick_calibration(model.calibrations, params.calibration, path))
 
 
 def score_keys(digests: Mapping[str, str], weights: str, params: EvaluateParams, **more: Any) -> dict[str, str]:
@@ -140,9 +161,9 @@ def with_network(account: Account, path: Path, digest: str) -> Account:
 
 
 def _code() -> str:
-    return code_key(score_shard, for_scoring, load_network)
+    return code_key(score_shard, fuse_batch_norms, load_network)
 
 
-def _scored(table: Sequence[Row]) -> list[Scored]:
+def _scored(table: Sequence[Row]) -> list[ScoredVideo]:
     rows = (row for row in table if row["score"] is not None)
-    return [Scored(row["video_id"], row["label"], row["method"], row["score"], row["mask_ssim"]) for row in rows]
+    return [ScoredVideo(row["video_id"], row["label"], row["method"], row["score"], row["mask_ssim"]) for row in rows]

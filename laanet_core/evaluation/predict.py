@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from laanet_core.media.shards import Shard, crop_members, read_rgb
-from laanet_core.memory import keep_freed_memory
+from laanet_core.media.storage.shards import Shard, crop_members, read_rgb
 from laanet_core.model import LAANet
-from laanet_core.parallel import one_thread, worker_count
-from laanet_core.work.folder import WorkDir
-from laanet_core.work.items import run_items
-from laanet_core.writing import write_json
-
-Image = NDArray[np.uint8]
+from laanet_core.model.forward import forward
+from laanet_core.runtime.executor import one_thread, worker_count
+from laanet_core.runtime.memory import keep_freed_memory
+from laanet_core.store.items import run_items
+from laanet_core.store.work_dir import WorkDir
+from laanet_core.store.writing import write_json
+from laanet_core.types import Image
 
 CROPS_A_PASS = 2
 """Of a CPU: the maps of more leave its cache, and for one alone the weights would be laid out anew as often as they are used."""
@@ -108,16 +106,6 @@ def _logits(model: LAANet, images: list[Image]) -> list[float]:
     size = CROPS_A_PASS if next(model.parameters()).device.type == "cpu" else len(images)
     passes = (images[start : start + size] for start in range(0, len(images), size))
     return [float(str(logit)) for each in passes for logit in forward(model, each)[0]]
-
-
-def forward(model: LAANet, images: Iterable[Image]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Logits (n,) and heat maps (n, H/4, W/4) in [0, 1], None without that head, of n RGB crops (H, W, 3) of one size."""
-    batch = torch.from_numpy(np.stack(list(images))).permute(0, 3, 1, 2)
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        output = model(model.normalise(batch.to(device)))
-    heatmaps = None if output.heatmap is None else output.heatmap.float().sigmoid()[:, 0].cpu().numpy()
-    return output.logit.float().cpu().numpy(), heatmaps
 
 
 def _write_logits(task: ScoreTask, path: Path) -> None:

@@ -6,27 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from laanet_core.evaluation.predict import Image
+from laanet_core.evaluation.evaluate import ScoredVideo
 from laanet_core.evaluation.scoring import FrameScore
 from laanet_core.explanation.grad_cam import Explanation, explain
 from laanet_core.explanation.overlay import Colours, overlay
-from laanet_core.media.shards import Shard, crop_members, encode_png, read_rgb
+from laanet_core.media.storage.shards import Shard, crop_members, encode_png, read_rgb
 from laanet_core.model import LAANet
-from laanet_core.work.outputs import clear_output, output_path
-from laanet_core.writing import write_bytes, write_json
+from laanet_core.runtime.executor import one_thread
+from laanet_core.store.outputs import clear_output, output_path
+from laanet_core.store.writing import write_bytes, write_json
+from laanet_core.types import Image
 
 GROUPS = ("fake_high", "fake_low", "real_high")
 SUFFIXES = {"crop": "", "heatmap": "_heatmap", "gradcam": "_gradcam"}
-
-
-class Scored(NamedTuple):
-    """A scored video; label 1 is fake; mask_ssim is None for reals and unpaired fakes."""
-
-    video_id: str
-    label: int
-    method: str
-    score: float
-    mask_ssim: float | None
 
 
 class Crops(NamedTuple):
@@ -39,12 +31,12 @@ class Crops(NamedTuple):
 class Chosen(NamedTuple):
     """One face of the gallery: its video, why it was chosen, and the frame shown."""
 
-    video: Scored
+    video: ScoredVideo
     group: str
     shown: FrameScore
 
 
-def choose(videos: Sequence[Scored], count: int) -> list[tuple[str, Scored]]:
+def choose(videos: Sequence[ScoredVideo], count: int) -> list[tuple[str, ScoredVideo]]:
     """At most `count` (group, video): a third each of the fakes scored highest, the fakes scored lowest and the reals scored highest.
 
     Where fakes are few, at most half of them, rounded up, count as scored highest: the lowest are never left out for them.
@@ -64,7 +56,7 @@ def typical_frame(scores: Sequence[FrameScore]) -> FrameScore:
 
 
 def write_gallery(
-    model: LAANet, videos: Sequence[Scored], frames: Mapping[str, Sequence[FrameScore]], crops: Crops, count: int, out: Path
+    model: LAANet, videos: Sequence[ScoredVideo], frames: Mapping[str, Sequence[FrameScore]], crops: Crops, count: int, out: Path
 ) -> None:
     """Fill a folder with `<nn>.png`, `<nn>_heatmap.png` and `<nn>_gradcam.png` of the chosen crops, and `gallery.json`.
 
@@ -74,7 +66,8 @@ def write_gallery(
     clear_output(out)
     chosen = [Chosen(video, group, typical_frame(frames[video.video_id])) for group, video in choose(videos, count)]
     images = [_read_face(crops, item) for item in chosen]
-    seen = [explain(model, image) for image in images]
+    with one_thread():
+        seen = [explain(model, image) for image in images]
     scale = max((float(each.heatmap.max()) for each in seen if each.heatmap is not None), default=0.0)
     items = []
     for number, (item, image, explanation) in enumerate(zip(chosen, images, seen, strict=True)):

@@ -8,16 +8,14 @@ from typing import NamedTuple, cast
 import numpy as np
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.backends import cudnn
 
-from laanet_core.evaluation.predict import Image, forward
 from laanet_core.model import LAANet
 from laanet_core.model.backbone import PooledBackbone
+from laanet_core.model.forward import forward
 from laanet_core.model.heads import split_class_head
-
-Map = NDArray[np.float32]
+from laanet_core.types import Image, Map
 
 
 class Explanation(NamedTuple):
@@ -59,9 +57,9 @@ def _grad_cam(model: LAANet, image: Image) -> Map | None:
         features = last_maps(model, model.normalise(pixels))
     if features is None:
         return None
-    verdict = Verdict(model)
+    tail = GradCamTail(model)
     with cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        relevance = LayerGradCam(verdict, verdict.maps).attribute(features, target=0, relu_attributions=True)
+        relevance = LayerGradCam(tail, tail.maps).attribute(features, target=0, relu_attributions=True)
     enlarged = LayerAttribution.interpolate(relevance.detach(), image.shape[:2], interpolate_mode="bilinear")[0, 0]
     peak = enlarged.max()
     return np.asarray((enlarged / peak if peak > 0 else enlarged).float().cpu().numpy())
@@ -78,7 +76,7 @@ def last_maps(model: LAANet, images: Tensor) -> Tensor | None:
     return features.permute(0, 3, 1, 2) if _channels_last(model.backbone.network) else features
 
 
-class Verdict(nn.Module):
+class GradCamTail(nn.Module):
     """The part of a network after `last_maps`. maps: an identity that they pass first, which takes the hook that the network is spared."""
 
     def __init__(self, model: LAANet) -> None:

@@ -8,22 +8,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from laanet_core.account import FOLDER_ACCOUNT, Account, flatten, write_account
-from laanet_core.datasets.entry import IMAGE_SUFFIXES
 from laanet_core.datasets.index import IndexRow
-from laanet_core.digests import size_of
 from laanet_core.errors import LaanetError
-from laanet_core.media.decode import UndecodableError, select_frames
-from laanet_core.media.footage import Footage, open_footage
-from laanet_core.media.shards import DIGEST, Note, encode_png, read_note, write_shard
+from laanet_core.formats import IMAGE_SUFFIXES
+from laanet_core.media.decoding.base import UndecodableError, select_frames
+from laanet_core.media.decoding.source import FrameSource, open_source
+from laanet_core.media.storage.shards import DIGEST, Note, encode_png, read_note, write_shard
 from laanet_core.params import FramesParams
-from laanet_core.status import Status
-from laanet_core.summary import summarise
-from laanet_core.tables import write_table
-from laanet_core.work.code import code_key
-from laanet_core.work.folder import WorkDir, item_key
-from laanet_core.work.items import run_items
-from laanet_core.work.outputs import clear_output, link_item, output_path
+from laanet_core.status import Status, summarise
+from laanet_core.store.account import FOLDER_ACCOUNT, Account, flatten, write_account
+from laanet_core.store.code import code_key
+from laanet_core.store.csv_io import write_table
+from laanet_core.store.digests import size_of
+from laanet_core.store.items import run_items
+from laanet_core.store.outputs import clear_output, link_item, output_path
+from laanet_core.store.work_dir import WorkDir, item_key
 
 COLUMNS = ["video_id", "status", "reason", "n_frames", "frame_count", "width", "height", "digest"]
 
@@ -125,7 +124,7 @@ def _members(task: FramesTask) -> Iterator[tuple[str, bytes] | Note]:
     _check_unchanged(task)
     found, size = 0, (0, 0)
     try:
-        with open_footage(Path(task.path)) as opened:
+        with open_source(Path(task.path)) as opened:
             numbers = _frame_numbers(task, opened.frame_count)
             for number, rgb in opened.frames(number for number in numbers if number < opened.frame_count):
                 yield f"{task.video_id}/{number:06d}.png", encode_png(rgb)
@@ -155,7 +154,7 @@ def _frame_numbers(task: FramesTask, total: int) -> list[int]:
     return sorted({number for count in task.counts for number in select_frames(task.total or total, count)})
 
 
-def _facts(task: FramesTask, opened: Footage, found: int, numbers: Sequence[int], size: tuple[int, int]) -> VideoFacts:
+def _facts(task: FramesTask, opened: FrameSource, found: int, numbers: Sequence[int], size: tuple[int, int]) -> VideoFacts:
     """The note of a video of which `found` frames of those asked for were decoded."""
     total = opened.frame_count
     asked, beyond = len(numbers), sum(number >= total for number in numbers)

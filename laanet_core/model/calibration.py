@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +12,6 @@ from scipy.optimize import toms748
 from scipy.special import expit, logit
 
 from laanet_core.errors import LaanetError
-
-if TYPE_CHECKING:
-    from laanet_core.model.laanet import LAANet
 
 FLATTEST, STEEPEST = 0.01, 100.0
 """Bounds of a slope, temperatures of 100 and 0.01: never negative or zero, so that the order of scores stays the network's."""
@@ -46,16 +43,16 @@ class Calibrations(NamedTuple):
     n_fake: int
 
 
-def calibration_of(model: LAANet, method: Literal["none", "temperature", "platt"], path: Path) -> Calibration:
-    """The calibration of a network for `evaluate.calibration`; raises LaanetError when its checkpoint, at `path`, has none."""
+def pick_calibration(fitted: Calibrations | None, method: Literal["none", "temperature", "platt"], path: Path) -> Calibration:
+    """The calibration that `evaluate.calibration` names; raises LaanetError when the checkpoint, at `path`, has none fitted."""
     if method == "none":
         return Calibration()
-    if model.calibrations is None:
+    if fitted is None:
         raise LaanetError(
             f"evaluate.calibration is '{method}', but {path} has no calibration; "
             "fit one with 'laanet calibrate' or set evaluate.calibration to none."
         )
-    return model.calibrations.temperature if method == "temperature" else model.calibrations.platt
+    return fitted.temperature if method == "temperature" else fitted.platt
 
 
 def fit_calibrations(logits: ArrayLike, labels: ArrayLike, source: str) -> Calibrations:

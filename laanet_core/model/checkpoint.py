@@ -14,19 +14,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from laanet_core.account import Account
 from laanet_core.errors import LaanetError
 from laanet_core.model.backbone import Normalisation
 from laanet_core.model.calibration import FLATTEST, LARGEST_INTERCEPT, STEEPEST, Calibration, Calibrations
 from laanet_core.model.laanet import LAANet
 from laanet_core.params import ModelParams, Section, describe
-from laanet_core.writing import write_bytes
+from laanet_core.store.account import Account
+from laanet_core.store.writing import write_bytes
 
 # One metadata entry: safetensors writes several in no fixed order, and the file's bytes must be the same each time.
 _ENTRY = "laanet"
 _PRECISIONS = ({torch.float32}, {torch.float64})
 _Deviation = Annotated[FiniteFloat, Field(gt=0)]
-MOST_SOURCE = 1000
+MAX_SOURCE = 1000
 """Characters of what a checkpoint says its calibration was fitted on."""
 
 
@@ -49,7 +49,7 @@ class _Calibrations(Section):
 
     temperature: _Calibration
     platt: _Calibration
-    source: str = Field(max_length=MOST_SOURCE)
+    source: str = Field(max_length=MAX_SOURCE)
     n_real: int = Field(ge=1)
     n_fake: int = Field(ge=1)
 

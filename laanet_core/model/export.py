@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from laanet_core.errors import LaanetError
 from laanet_core.model.checkpoint import brief, description_of, load_model
 from laanet_core.model.laanet import LAANet, Output
-from laanet_core.writing import write_bytes
+from laanet_core.store.writing import write_bytes
 
 _TOLERANCE = 1e-3
 _BATCH = 2

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from laanet_core.account import Account
 from laanet_core.errors import LaanetError
 from laanet_core.model.backbone import LevelsBackbone, PooledBackbone
 from laanet_core.model.calibration import Calibrations
@@ -17,6 +16,7 @@ from laanet_core.model.padding import same_padded_inputs
 from laanet_core.model.pyramid import make_pyramid
 from laanet_core.model.weights import load_backbone
 from laanet_core.params import ModelParams
+from laanet_core.store.account import Account
 
 STRIDE = 4
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from laanet_core.counted import counted
 from laanet_core.reporting import figures, quality_figures
 from laanet_core.reporting.pictures import Picture, figure_picture, words
 from laanet_core.reporting.reliability import reliability_bins
 from laanet_core.reporting.results import DatasetResult
+from laanet_core.text import counted
 
 
 def quality_pictures(result: DatasetResult) -> list[Picture]:

@@ -11,7 +11,7 @@ from laanet_core.reporting.pictures import Picture, thumbnail
 from laanet_core.reporting.results import DatasetResult
 
 
-class Face(NamedTuple):
+class FaceCard(NamedTuple):
     """One face: its pictures (crop, heat map, Grad-CAM; those there are), what it is in words, and whether the call on it is right."""
 
     pictures: list[Picture]
@@ -20,21 +20,21 @@ class Face(NamedTuple):
     right: bool
 
 
-def faces_of(result: DatasetResult) -> dict[str, list[Face]]:
+def faces_of(result: DatasetResult) -> dict[str, list[FaceCard]]:
     """Each group of the gallery with its faces: the fakes scored highest, the fakes scored lowest, the reals scored highest."""
-    groups: dict[str, list[Face]] = {group: [] for group in GROUPS}
+    groups: dict[str, list[FaceCard]] = {group: [] for group in GROUPS}
     for item in result.gallery["items"]:
         groups[item["group"]].append(_face(item, result.gallery_folder, result.threshold))
     return groups
 
 
-def _face(item: Mapping[str, Any], folder: Path, threshold: float) -> Face:
+def _face(item: Mapping[str, Any], folder: Path, threshold: float) -> FaceCard:
     kind = f"fake, {item['method']}" if item["label"] else "real"
     called_fake = item["video_score"] >= threshold
     quality = f", Mask-SSIM {item['mask_ssim']:.2f}" if item["mask_ssim"] is not None else ""
     text = f"{kind}; score {item['video_score']:.3f}, called {'fake' if called_fake else 'real'}{quality}; frame {item['frame']}"
     crop = Picture(thumbnail(folder / item["crop"]), f"Face crop, frame {item['frame']} of {item['video_id']} ({kind}).", "crop")
-    return Face([crop, *_maps(item, folder)], item["video_id"], text, called_fake == bool(item["label"]))
+    return FaceCard([crop, *_maps(item, folder)], item["video_id"], text, called_fake == bool(item["label"]))
 
 
 def _maps(item: Mapping[str, Any], folder: Path) -> list[Picture]:

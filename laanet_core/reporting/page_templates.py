@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from laanet_core.counted import counted
+from laanet_core.text import counted
 
 ROWS_SHOWN = 200
 """Rows of a table that names videos or files, at most; the page says how many more there are."""

@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
-from laanet_core.counted import counted
 from laanet_core.errors import LaanetError
+from laanet_core.text import counted
+from laanet_core.types import Image
 
 THUMBNAIL = 208
 JPEG_QUALITY = 88
-
-Rgb = NDArray[np.uint8]
 
 
 class Picture(NamedTuple):
@@ -33,7 +30,7 @@ def figure_picture(svg: str, alt: str, caption: str) -> Picture:
     return Picture(_data_uri(svg.encode(), "image/svg+xml"), alt, caption)
 
 
-def sheet_picture(sheet: Rgb, method: str, left_out: int) -> Picture:
+def sheet_picture(sheet: Image, method: str, left_out: int) -> Picture:
     """The sheet of pseudo-fakes at its full size; left_out: train crops of which none can be made."""
     fakes = {"sbi": "the self-blended fakes made of them", "bi": "the fakes made by blending another person's face into them"}[method]
     lost = f" Left out: {counted(left_out, 'crop')} with landmarks that allow no blend." if left_out else ""
@@ -56,7 +53,7 @@ def words(value: float | None) -> str:
     return "none" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def _jpeg(image: Rgb) -> str:
+def _jpeg(image: Image) -> str:
     """Data URI of a BGR image as JPEG."""
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return _data_uri(data.tobytes(), "image/jpeg")

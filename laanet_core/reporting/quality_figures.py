@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.ticker import MaxNLocator
 
-from laanet_core.evaluation.bins import BinResult
+from laanet_core.evaluation.by_bin import BinResult
 from laanet_core.reporting.canvas import FAKE, NEUTRAL, SMALL, canvas, svg
 
 WIDEST_ROW = 0.55

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from laanet_core.errors import LaanetError
-from laanet_core.evaluation.bins import BIN_COLUMNS, BinResult
+from laanet_core.evaluation.by_bin import BIN_COLUMNS, BinResult
 from laanet_core.evaluation.metrics import RocPoint, mean
-from laanet_core.evaluation.tables import ALL, SCORE_COLUMNS, MeasureRow, note
+from laanet_core.evaluation.result_tables import ALL, SCORE_COLUMNS, MeasureRow, note
 from laanet_core.status import Status
-from laanet_core.tables import read_table
+from laanet_core.store.csv_io import read_table
 
 LOG_COLUMNS = ["epoch", "loss", "loss_class", "loss_heatmap", "loss_consistency", "val_loss", "val_auc"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from laanet_core.evaluation.robustness import NO_CORRUPTION, RobustnessRow
-from laanet_core.paper.published import LAANET, TABLE2
-from laanet_core.paper.robustness import Robustness, robustness_table
+from laanet_core.evaluation.robustness.measure import NO_CORRUPTION, RobustnessRow
 from laanet_core.params import Params
+from laanet_core.reporting.paper.published import LAANET, TABLE2
+from laanet_core.reporting.paper.robustness import Robustness, robustness_table
 
 SEVERITIES = range(1, 6)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from laanet_core.paper import published
-from laanet_core.paper.cells import columns_of
-from laanet_core.paper.published import PAPER, Published
-from laanet_core.paper.tables import PaperTable, Row
 from laanet_core.params import Params
+from laanet_core.reporting.paper import published
+from laanet_core.reporting.paper.cells import columns_of
+from laanet_core.reporting.paper.published import PAPER, Published
+from laanet_core.reporting.paper.tables import PaperTable, Row
 from laanet_core.reporting.results import DatasetResult
 
 OURS_IN_TABLE1 = (published.LAANET_SBI, published.LAANET_BI, published.SBI_BASELINE)

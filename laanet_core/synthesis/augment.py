@@ -12,11 +12,12 @@ from torch import Tensor
 
 from laanet_core.errors import LaanetError
 from laanet_core.params import AugmentParams
-from laanet_core.synthesis.batches import put, take
 from laanet_core.synthesis.blending import check_batch
-from laanet_core.synthesis.colour import colour_matrices
-from laanet_core.synthesis.draws import Draws
-from laanet_core.synthesis.kernels import Kernels, Values, kernels_for
+from laanet_core.synthesis.ops.batches import put, take
+from laanet_core.synthesis.ops.colour import colour_matrices
+from laanet_core.synthesis.ops.protocol import Kernels, kernels_for
+from laanet_core.synthesis.ops.types import Values
+from laanet_core.synthesis.rng import Rng
 
 Items = NDArray[np.int64]
 _NORMAL_QUANTILES = torch.special.ndtri((torch.arange(256, dtype=torch.float64) + 0.5) / 256).numpy()
@@ -32,7 +33,7 @@ class Augmented(NamedTuple):
 
 
 def augment(
-    real: Tensor, fake: Tensor, mask: Tensor, landmarks: Tensor, draws: Draws, params: AugmentParams, kernels: Kernels | None = None
+    real: Tensor, fake: Tensor, mask: Tensor, landmarks: Tensor, rng: Rng, params: AugmentParams, kernels: Kernels | None = None
 ) -> Augmented:
     """Draw one geometry for images, mask and landmarks and one photometric change for both images, each step with its probability.
 
@@ -43,14 +44,14 @@ def augment(
     _check(real, fake, mask, landmarks)
     kernels = kernels or kernels_for(real.device)
     images = torch.cat([real, fake]).contiguous(memory_format=torch.channels_last)
-    matrices = draw_geometry(draws, real.shape[-2], real.shape[-1], params)
+    matrices = draw_geometry(rng, real.shape[-2], real.shape[-1], params)
     moved = (matrices != np.eye(2, 3)).any(axis=(1, 2))
     images = _at(images, moved, lambda part, items: kernels.warp(part, matrices[items]))
     items = np.flatnonzero(moved)
     if len(items):
         mask = mask.clone()
         put(mask, items, kernels.warp_masks(take(mask, items), matrices[items]))
-    images = change_images(images, draws, params, kernels)
+    images = change_images(images, rng, params, kernels)
     new_real, new_fake = images.chunk(2)
     return Augmented(new_real, new_fake, mask, move_points(landmarks, torch.from_numpy(matrices).to(landmarks.device)))
 
@@ -63,15 +64,15 @@ def _check(real: Tensor, fake: Tensor, mask: Tensor, landmarks: Tensor) -> None:
         raise LaanetError(f"fake, mask: {found}; give {tuple(real.shape)}, {(len(real), 1, *real.shape[2:])}, as of real.")
 
 
-def draw_geometry(draws: Draws, height: int, width: int, params: AugmentParams) -> Values:
+def draw_geometry(rng: Rng, height: int, width: int, params: AugmentParams) -> Values:
     """Affine matrices (B, 2, 3) from old to new pixels (x, y): mirror, cut-out window shown at full size, and zoom about the centre."""
     last = np.array([width - 1, height - 1])
-    mirror = np.where(draws.chance("augment flip", params.flip), -1.0, 1.0)
-    matrices = _scaled(np.column_stack([mirror, np.ones(len(draws))]), np.column_stack([(1 - mirror) / 2 * last[0], np.zeros(len(draws))]))
-    side = np.where(draws.chance("augment crop", params.crop), draws.between("augment crop side", params.crop_side), 1)[:, None]
-    corner = draws.uniform("augment crop corner", count=2) * (1 - side) * last
+    mirror = np.where(rng.bernoulli("augment flip", params.flip), -1.0, 1.0)
+    matrices = _scaled(np.column_stack([mirror, np.ones(len(rng))]), np.column_stack([(1 - mirror) / 2 * last[0], np.zeros(len(rng))]))
+    side = np.where(rng.bernoulli("augment crop", params.crop), rng.uniform("augment crop side", *params.crop_side), 1)[:, None]
+    corner = rng.uniform("augment crop corner", count=2) * (1 - side) * last
     matrices = _scaled(1 / side, -corner / side) @ matrices
-    scale = np.where(draws.chance("augment scale", params.scale), draws.between("augment scale by", params.scale_by), 1)[:, None]
+    scale = np.where(rng.bernoulli("augment scale", params.scale), rng.uniform("augment scale by", *params.scale_by), 1)[:, None]
     return (_scaled(scale, (1 - scale) * last / 2) @ matrices)[:, :2]
 
 
@@ -88,22 +89,22 @@ def move_points(points: Tensor, matrices: Tensor) -> Tensor:
     return (points.double() @ matrices[:, :, :2].mT + matrices[:, None, :, 2]).float()
 
 
-def change_images(images: Tensor, draws: Draws, params: AugmentParams, kernels: Kernels) -> Tensor:
+def change_images(images: Tensor, rng: Rng, params: AugmentParams, kernels: Kernels) -> Tensor:
     """The photometric steps on real images and then their fakes (2B, 3, H, W), in the order of a camera and a codec; erasing last."""
     changes = ("contrast", params.contrast), ("brightness", params.brightness), ("saturation", params.saturation), ("hue", params.hue)
-    matrices = colour_matrices(*(draws.uniform(f"augment {name}", -most, most) for name, most in changes))
-    images = _at(images, draws.chance("augment colour", params.colour), lambda part, items: kernels.recolour(part, matrices[items]))
-    sigmas = draws.between("augment blur sigma", params.blur_sigma)
-    images = _at(images, draws.chance("augment blur", params.blur), lambda part, items: kernels.blur(part, sigmas[items]))
+    matrices = colour_matrices(*(rng.uniform(f"augment {name}", -most, most) for name, most in changes))
+    images = _at(images, rng.bernoulli("augment colour", params.colour), lambda part, items: kernels.recolour(part, matrices[items]))
+    sigmas = rng.uniform("augment blur sigma", *params.blur_sigma)
+    images = _at(images, rng.bernoulli("augment blur", params.blur), lambda part, items: kernels.blur(part, sigmas[items]))
     images = _at(
         images,
-        draws.chance("augment noise", params.noise),
-        lambda part, items: _add_noise(part, draws[items[: len(items) // 2]], params, kernels),
+        rng.bernoulli("augment noise", params.noise),
+        lambda part, items: _add_noise(part, rng[items[: len(items) // 2]], params, kernels),
     )
     low, high = params.jpeg_quality
-    qualities = draws.whole("augment jpeg quality", low, high)
-    images = _at(images, draws.chance("augment jpeg", params.jpeg), lambda part, items: kernels.compress(part, qualities[items]))
-    return _erase(images, draws, params)
+    qualities = rng.integers("augment jpeg quality", low, high)
+    images = _at(images, rng.bernoulli("augment jpeg", params.jpeg), lambda part, items: kernels.compress(part, qualities[items]))
+    return _erase(images, rng, params)
 
 
 def _at(images: Tensor, chosen: NDArray[np.bool_], change: Callable[[Tensor, Items], Tensor]) -> Tensor:
@@ -118,30 +119,30 @@ def _at(images: Tensor, chosen: NDArray[np.bool_], change: Callable[[Tensor, Ite
     return images
 
 
-def _add_noise(images: Tensor, draws: Draws, params: AugmentParams, kernels: Kernels) -> Tensor:
+def _add_noise(images: Tensor, rng: Rng, params: AugmentParams, kernels: Kernels) -> Tensor:
     """Real images and then their fakes (2n, 3, H, W), both of a pair with the same noise; draws: of the n pairs."""
-    noise = gaussian_noise(draws, images.shape[1:], params, images.device, kernels)
+    noise = gaussian_noise(rng, images.shape[1:], params, images.device, kernels)
     return torch.cat([kernels.add(half, noise) for half in images.chunk(2)])
 
 
-def gaussian_noise(draws: Draws, shape: Sequence[int], params: AugmentParams, device: torch.device, kernels: Kernels) -> Tensor:
+def gaussian_noise(rng: Rng, shape: Sequence[int], params: AugmentParams, device: torch.device, kernels: Kernels) -> Tensor:
     """Noise in grey levels, int16 of a shape (B, C, H, W): random bytes looked up in 256 quantiles of the normal distribution.
 
     Many times faster than drawing normal numbers, with a largest deviation of 2.9 sigma.
     """
     channels, height, width = shape
-    levels = np.rint(draws.between("augment noise deviation", params.noise_deviation)[:, None] * _NORMAL_QUANTILES).astype(np.int16)
-    return kernels.look_up(draws.noise_bytes("augment noise bytes", (height, width, channels), device).permute(0, 3, 1, 2), levels)
+    levels = np.rint(rng.uniform("augment noise deviation", *params.noise_deviation)[:, None] * _NORMAL_QUANTILES).astype(np.int16)
+    return kernels.look_up(rng.noise_bytes("augment noise bytes", (height, width, channels), device).permute(0, 3, 1, 2), levels)
 
 
-def _erase(images: Tensor, draws: Draws, params: AugmentParams) -> Tensor:
+def _erase(images: Tensor, rng: Rng, params: AugmentParams) -> Tensor:
     """One rectangle of random place, size and colour over both images of a pair (random erasing, Zhong et al. 2017)."""
     sides = np.array(images.shape[-2:])
-    spans = np.column_stack([draws.between(f"augment erase {side}", params.erase_side) for side in ("height", "width")])
+    spans = np.column_stack([rng.uniform(f"augment erase {side}", *params.erase_side) for side in ("height", "width")])
     lengths = np.maximum(1, np.rint(spans * sides)).astype(np.int64)
-    starts = (draws.uniform("augment erase place", count=2) * (sides - lengths + 1)).astype(np.int64)
-    colours = torch.from_numpy(draws.uniform("augment erase colour", 0, 256, 3).astype(np.uint8)).to(images.device)
-    for item in np.flatnonzero(draws.chance("augment erase", params.erase)):
+    starts = (rng.uniform("augment erase place", count=2) * (sides - lengths + 1)).astype(np.int64)
+    colours = torch.from_numpy(rng.uniform("augment erase colour", 0, 256, count=3).astype(np.uint8)).to(images.device)
+    for item in np.flatnonzero(rng.bernoulli("augment erase", params.erase)):
         (top, left), (high, wide) = starts[item], lengths[item]
-        images[item :: len(draws), :, top : top + high, left : left + wide] = colours[item][:, None, None]
+        images[item :: len(rng), :, top : top + high, left : left + wide] = colours[item][:, None, None]
     return images

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from laanet_core.errors import LaanetError
 from laanet_core.params import SynthesisParams
-from laanet_core.synthesis.batches import put, take
 from laanet_core.synthesis.blending import Blend, Made, blend_where, check_batch
-from laanet_core.synthesis.draws import Draws, draw_keys
 from laanet_core.synthesis.hulls import Points, draw_polygons, usable_faces
-from laanet_core.synthesis.kernels import Kernels, Values, kernels_for
 from laanet_core.synthesis.masks import affine_shifts, draw_edges, draw_hulls, elastic_shifts
+from laanet_core.synthesis.ops.batches import put, take
+from laanet_core.synthesis.ops.protocol import Kernels, kernels_for
+from laanet_core.synthesis.ops.types import Values
+from laanet_core.synthesis.rng import Rng, draw_keys
 
 SMALLEST_DEVIATION = 1.0
 LARGEST_GAIN = 3.0
@@ -40,8 +41,8 @@ def cross_blend(
     if others.shape != images.shape:
         raise LaanetError(f"others: shape {tuple(others.shape)}; give {tuple(images.shape)}, as of images.")
     points, other_points = (marks.detach().cpu().numpy().astype(np.float32) for marks in (landmarks, other_landmarks))
-    draws = Draws(draw_keys(len(images), generator))
-    return make_cross_blends(images, points, others, other_points, draws, params or SynthesisParams())
+    rng = Rng(draw_keys(len(images), generator))
+    return make_cross_blends(images, points, others, other_points, rng, params or SynthesisParams())
 
 
 def make_cross_blends(
@@ -49,7 +50,7 @@ def make_cross_blends(
     landmarks: Points,
     others: Tensor,
     other_landmarks: Points,
-    draws: Draws,
+    rng: Rng,
     params: SynthesisParams,
     kernels: Kernels | None = None,
 ) -> Blend:
@@ -62,7 +63,7 @@ def make_cross_blends(
         fits[there] = fit_affine(other_landmarks[there], landmarks[there])
 
     def make(part: Tensor, items: NDArray[np.int64]) -> Made:
-        return _blend(part, landmarks[items], take(others, items), fits[items], draws[items], params, chosen)
+        return _blend(part, landmarks[items], take(others, items), fits[items], rng[items], params, chosen)
 
     return blend_where(images, good & _sound(fits), make)
 
@@ -81,16 +82,14 @@ def _sound(matrices: Values) -> NDArray[np.bool_]:
     return np.asarray(sound, np.bool_)
 
 
-def _blend(
-    images: Tensor, landmarks: Points, others: Tensor, fits: Values, draws: Draws, params: SynthesisParams, kernels: Kernels
-) -> Made:
+def _blend(images: Tensor, landmarks: Points, others: Tensor, fits: Values, rng: Rng, params: SynthesisParams, kernels: Kernels) -> Made:
     """The pseudo-fakes of pairs that are all usable."""
     height, width = images.shape[-2:]
-    silhouettes = draw_polygons(draw_hulls(landmarks, draws, params), height, width, images.device)
-    sizes = (draws, height, width, params, images.device)
+    silhouettes = draw_polygons(draw_hulls(landmarks, rng, params), height, width, images.device)
+    sizes = (rng, height, width, params, images.device)
     mask = kernels.soften(silhouettes, elastic_shifts(*sizes) + affine_shifts(*sizes), draw_edges(*sizes[:-1]))
     warped = kernels.warp(others, fits)
-    foreground = transfer_colours(warped, images, silhouettes, draws.chance("mean colour", params.bi.mean_colour), kernels)
+    foreground = transfer_colours(warped, images, silhouettes, rng.bernoulli("mean colour", params.bi.mean_colour), kernels)
     return Made(kernels.blend(foreground, images, mask), images, mask, np.ones(len(images)))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from laanet_core.errors import LaanetError
-from laanet_core.synthesis.batches import take
+from laanet_core.synthesis.ops.batches import take
 
 
 class Blend(NamedTuple):

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from laanet_core.params import SynthesisParams
-from laanet_core.synthesis.draws import Draws
 from laanet_core.synthesis.hulls import Points, hull_polygons
-from laanet_core.synthesis.kernels import Softening, Values, Whole
-from laanet_core.synthesis.resampling import gaussian_taps, smoothing
+from laanet_core.synthesis.ops.resampling import gaussian_taps, smoothing
+from laanet_core.synthesis.ops.types import Softening, Values, Whole
+from laanet_core.synthesis.rng import Rng
 
 # Every length in pixels is one of a 384 px crop and scales with the crop, so that pseudo-fakes look alike at any size.
 REFERENCE_SIZE = 384
@@ -22,13 +22,13 @@ def unit_of(height: int, width: int) -> float:
     return max(height, width) / REFERENCE_SIZE
 
 
-def draw_hulls(landmarks: Points, draws: Draws, params: SynthesisParams) -> list[list[Points]]:
+def draw_hulls(landmarks: Points, rng: Rng, params: SynthesisParams) -> list[list[Points]]:
     """Polygons (n, 2) of a variant of the hull drawn for each face, in pixels of landmarks (B, 68, 2)."""
-    variants = draws.choice("hull", params.hulls)
+    variants = rng.choice("hull", params.hulls)
     return [hull_polygons(points, variant) for points, variant in zip(landmarks, variants, strict=True)]
 
 
-def elastic_shifts(draws: Draws, height: int, width: int, params: SynthesisParams, device: torch.device) -> Tensor:
+def elastic_shifts(rng: Rng, height: int, width: int, params: SynthesisParams, device: torch.device) -> Tensor:
     """Smooth random displacements of about 1.2 reference pixels, float32 (B, 2, FIELD_SIZE, FIELD_SIZE) in crop pixels (x, y).
 
     Uniform noise in +-alpha, smoothed by a Gaussian of sigma. It is drawn on a coarse grid, a quarter of the reference size: smoothed
@@ -36,21 +36,21 @@ def elastic_shifts(draws: Draws, height: int, width: int, params: SynthesisParam
     displacements keep their size and smoothness.
     """
     step = REFERENCE_SIZE / FIELD_SIZE
-    noise = draws.field("elastic", (2, FIELD_SIZE, FIELD_SIZE), device) * 2 - 1
+    noise = rng.field("elastic", (2, FIELD_SIZE, FIELD_SIZE), device) * 2 - 1
     sigma = params.elastic_sigma / step
     taps = gaussian_taps(min(round(8 * sigma + 1) | 1, 2 * FIELD_SIZE - 1), sigma)
     filtering = smoothing([taps], np.array([FIELD_SIZE]), FIELD_SIZE, device)
     return filtering @ noise @ filtering.mT * (params.elastic_alpha / step * unit_of(height, width))
 
 
-def affine_shifts(draws: Draws, height: int, width: int, params: SynthesisParams, device: torch.device) -> Tensor:
+def affine_shifts(rng: Rng, height: int, width: int, params: SynthesisParams, device: torch.device) -> Tensor:
     """Displacements that are affine on each triangle of a grid whose corners move at random, shaped as `elastic_shifts`.
 
     The corners of bi.warp_cells cells a side move normally with a deviation of bi.warp of the crop's side; each cell is cut into two
     triangles.
     """
     cells = params.bi.warp_cells
-    even = draws.field("warp", (2, cells + 1, cells + 1), device).clamp(1e-4, 1 - 1e-4)
+    even = rng.field("warp", (2, cells + 1, cells + 1), device).clamp(1e-4, 1 - 1e-4)
     corners = torch.special.ndtri(even) * (params.bi.warp * max(height, width))
     place = (torch.arange(FIELD_SIZE, device=device) + 0.5) * (cells / FIELD_SIZE)
     cell = place.long()
@@ -62,36 +62,36 @@ def affine_shifts(draws: Draws, height: int, width: int, params: SynthesisParams
     return torch.where(down + across <= 1, near_first, near_last)
 
 
-def draw_smoothing(draws: Draws, height: int, width: int, params: SynthesisParams) -> Softening:
+def draw_smoothing(rng: Rng, height: int, width: int, params: SynthesisParams) -> Softening:
     """How SBI softens masks: at another resolution, the contour smoothed (`uint8`) or eroded (`float`), then feathered.
 
     With an 8-bit mask of 0 and 1 what a blur rounds to 1 stays, which smooths the contour where it lies. In floating point only a pixel
     whose whole kernel lies inside keeps the maximum: an erosion by half a kernel.
     """
-    scale = draws.between("mask scale", params.sbi.mask_scale)
+    scale = rng.uniform("mask scale", *params.sbi.mask_scale)
     sides = np.rint(np.array([height, width]) * scale[:, None]).astype(np.int64)
-    edge = np.full(len(draws), 0 if params.sbi.mask_precision == "uint8" else -1)
-    kernel = _odd_kernels(draws, "mask kernel", params.sbi.mask_kernel, unit_of(height, width), 3)
-    return Softening(sides, edge, kernel, *_feathering(draws, height, width, params))
+    edge = np.full(len(rng), 0 if params.sbi.mask_precision == "uint8" else -1)
+    kernel = _odd_kernels(rng, "mask kernel", params.sbi.mask_kernel, unit_of(height, width), 3)
+    return Softening(sides, edge, kernel, *_feathering(rng, height, width, params))
 
 
-def draw_edges(draws: Draws, height: int, width: int, params: SynthesisParams) -> Softening:
+def draw_edges(rng: Rng, height: int, width: int, params: SynthesisParams) -> Softening:
     """How BI softens masks: eroded or dilated, then feathered."""
-    sides = np.tile([height, width], (len(draws), 1))
-    edge = np.where(draws.chance("erode", params.bi.erode), -1, 1)
-    kernel = _odd_kernels(draws, "edge kernel", params.bi.edge_kernel, unit_of(height, width), 1)
-    return Softening(sides, edge, kernel, *_feathering(draws, height, width, params))
+    sides = np.tile([height, width], (len(rng), 1))
+    edge = np.where(rng.bernoulli("erode", params.bi.erode), -1, 1)
+    kernel = _odd_kernels(rng, "edge kernel", params.bi.edge_kernel, unit_of(height, width), 1)
+    return Softening(sides, edge, kernel, *_feathering(rng, height, width, params))
 
 
-def _feathering(draws: Draws, height: int, width: int, params: SynthesisParams) -> tuple[Whole, Values]:
+def _feathering(rng: Rng, height: int, width: int, params: SynthesisParams) -> tuple[Whole, Values]:
     """Kernel and deviation of the last blur, each (B,)."""
     unit = unit_of(height, width)
-    sigma = draws.between("feather sigma", params.feather_sigma) * unit
-    return _odd_kernels(draws, "feather kernel", params.feather_kernel, unit, 3), sigma
+    sigma = rng.uniform("feather sigma", *params.feather_sigma) * unit
+    return _odd_kernels(rng, "feather kernel", params.feather_kernel, unit, 3), sigma
 
 
-def _odd_kernels(draws: Draws, purpose: str, bounds: list[int], unit: float, least: int) -> Whole:
+def _odd_kernels(rng: Rng, purpose: str, bounds: list[int], unit: float, least: int) -> Whole:
     """Odd kernel sizes (B,), even over the odd numbers of a range of reference pixels; at least `least`."""
     low, high = (bounds[0] | 1) // 2, (bounds[1] - 1) // 2
-    drawn = 2 * draws.whole(purpose, low, max(low, high)) + 1
+    drawn = 2 * rng.integers(purpose, low, max(low, high)) + 1
     return np.maximum(least, 2 * (drawn * unit / 2).astype(np.int64) + 1)

@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from laanet_core.params import SbiParams, SynthesisParams
-from laanet_core.synthesis.batches import put, take
 from laanet_core.synthesis.blending import Blend, Made, blend_where, check_batch
-from laanet_core.synthesis.colour import colour_matrices
-from laanet_core.synthesis.draws import Draws, draw_keys
 from laanet_core.synthesis.hulls import Points, draw_polygons, usable_faces
-from laanet_core.synthesis.kernels import Kernels, Values, kernels_for
 from laanet_core.synthesis.masks import draw_hulls, draw_smoothing, elastic_shifts, unit_of
+from laanet_core.synthesis.ops.batches import put, take
+from laanet_core.synthesis.ops.colour import colour_matrices
+from laanet_core.synthesis.ops.protocol import Kernels, kernels_for
+from laanet_core.synthesis.ops.types import Values
+from laanet_core.synthesis.rng import Rng, draw_keys
 
 # The published +-0.3 comes without a unit: 8-bit steps of two degrees, since .3 of a circle makes green faces.
 HUE_STEP = np.deg2rad(2)
@@ -30,27 +31,27 @@ def self_blend(images: Tensor, landmarks: Tensor, generator: torch.Generator, pa
     """
     check_batch(images, landmarks)
     points = landmarks.detach().cpu().numpy().astype(np.float32)
-    return make_self_blends(images, points, Draws(draw_keys(len(images), generator)), params or SynthesisParams())
+    return make_self_blends(images, points, Rng(draw_keys(len(images), generator)), params or SynthesisParams())
 
 
-def make_self_blends(images: Tensor, landmarks: Points, draws: Draws, params: SynthesisParams, kernels: Kernels | None = None) -> Blend:
+def make_self_blends(images: Tensor, landmarks: Points, rng: Rng, params: SynthesisParams, kernels: Kernels | None = None) -> Blend:
     """`self_blend` with the draws of each item and, if wanted, other kernels than the device's own."""
     chosen = kernels or kernels_for(images.device)
 
     def make(part: Tensor, items: NDArray[np.int64]) -> Made:
-        return _blend(part, landmarks[items], draws[items], params, chosen)
+        return _blend(part, landmarks[items], rng[items], params, chosen)
 
     return blend_where(images, usable_faces(landmarks, *images.shape[-2:]), make)
 
 
-def _blend(images: Tensor, landmarks: Points, draws: Draws, params: SynthesisParams, kernels: Kernels) -> Made:
+def _blend(images: Tensor, landmarks: Points, rng: Rng, params: SynthesisParams, kernels: Kernels) -> Made:
     """The pseudo-fakes of images that are all usable."""
     height, width = images.shape[-2:]
-    motion = _draw_motions(draws, height, width, params.sbi)
-    mask = _draw_masks(landmarks, motion, draws, images, params, kernels)
-    changed = change_colours(images, draws, params.sbi, kernels)
-    source, target = _share_out(changed, images, draws.chance("change source", params.sbi.change_source))
-    ratio = draws.choice("blend ratio", params.sbi.blend_ratios)
+    motion = _draw_motions(rng, height, width, params.sbi)
+    mask = _draw_masks(landmarks, motion, rng, images, params, kernels)
+    changed = change_colours(images, rng, params.sbi, kernels)
+    source, target = _share_out(changed, images, rng.bernoulli("change source", params.sbi.change_source))
+    ratio = rng.choice("blend ratio", params.sbi.blend_ratios)
     mask = mask * torch.as_tensor(ratio, dtype=torch.float32, device=images.device)[:, None, None, None]
     return Made(kernels.blend(kernels.warp(source, motion), target, mask), target, mask, ratio)
 
@@ -64,26 +65,26 @@ def _share_out(changed: Tensor, images: Tensor, on_source: NDArray[np.bool_]) ->
     return source, target
 
 
-def _draw_masks(landmarks: Points, motion: Values, draws: Draws, images: Tensor, params: SynthesisParams, kernels: Kernels) -> Tensor:
+def _draw_masks(landmarks: Points, motion: Values, rng: Rng, images: Tensor, params: SynthesisParams, kernels: Kernels) -> Tensor:
     """Masks (B, 1, H, W) of the faces where their sources are moved to."""
     height, width = images.shape[-2:]
-    hulls = draw_hulls(landmarks, draws, params)
+    hulls = draw_hulls(landmarks, rng, params)
     moved = [[polygon @ to[:, :2].T + to[:, 2] for polygon in polygons] for polygons, to in zip(hulls, motion, strict=True)]
     silhouettes = draw_polygons(moved, height, width, images.device)
-    shifts = elastic_shifts(draws, height, width, params, images.device)
-    return kernels.soften(silhouettes, shifts, draw_smoothing(draws, height, width, params))
+    shifts = elastic_shifts(rng, height, width, params, images.device)
+    return kernels.soften(silhouettes, shifts, draw_smoothing(rng, height, width, params))
 
 
-def _draw_motions(draws: Draws, height: int, width: int, params: SbiParams) -> Values:
+def _draw_motions(rng: Rng, height: int, width: int, params: SbiParams) -> Values:
     """Affine matrices (B, 2, 3) from source to target pixels: a shift across and down, and a scale about the centre."""
-    scale = draws.uniform("motion scale", params.scale, 1 / params.scale)
-    shift = np.column_stack([draws.uniform(f"motion {axis}", -part, part) for axis, part in (("x", params.shift_x), ("y", params.shift_y))])
+    scale = rng.uniform("motion scale", params.scale, 1 / params.scale)
+    shift = np.column_stack([rng.uniform(f"motion {axis}", -part, part) for axis, part in (("x", params.shift_x), ("y", params.shift_y))])
     centre = np.array([width - 1, height - 1]) / 2
     offset = (1 - scale)[:, None] * centre + shift * (width, height)
     return np.concatenate([np.eye(2) * scale[:, None, None], offset[..., None]], axis=2)
 
 
-def change_colours(images: Tensor, draws: Draws, params: SbiParams, kernels: Kernels) -> Tensor:
+def change_colours(images: Tensor, rng: Rng, params: SbiParams, kernels: Kernels) -> Tensor:
     """Shift of the channels, hue, saturation, brightness and contrast in one matrix, then either a coarser or a sharper image."""
     changes = (
         ("contrast", params.contrast),
@@ -91,13 +92,13 @@ def change_colours(images: Tensor, draws: Draws, params: SbiParams, kernels: Ker
         ("saturation", params.saturation),
         ("hue", params.hue * HUE_STEP),
     )
-    matrices = colour_matrices(*(draws.uniform(name, -most, most) for name, most in changes))
-    shifts = draws.uniform("rgb shift", -params.rgb_shift, params.rgb_shift, 3)
-    matrices[..., 3] += np.where(draws.chance("rgb shifted", params.rgb_shift_probability)[:, None], shifts, 0)
+    matrices = colour_matrices(*(rng.uniform(name, -most, most) for name, most in changes))
+    shifts = rng.uniform("rgb shift", -params.rgb_shift, params.rgb_shift, count=3)
+    matrices[..., 3] += np.where(rng.bernoulli("rgb shifted", params.rgb_shift_probability)[:, None], shifts, 0)
     changed = kernels.recolour(images, matrices)
-    coarse = draws.chance("pixelated", params.pixelate_probability)
-    factors = draws.choice("pixelate", params.pixelate) * unit_of(*images.shape[-2:])
-    amounts = draws.between("sharpen", params.sharpen)
+    coarse = rng.bernoulli("pixelated", params.pixelate_probability)
+    factors = rng.choice("pixelate", params.pixelate) * unit_of(*images.shape[-2:])
+    amounts = rng.uniform("sharpen", *params.sharpen)
     for kernel, items, values in ((kernels.pixelate, coarse, factors), (kernels.sharpen, ~coarse, amounts)):
         if items.any():
             at = np.flatnonzero(items)

@@ -10,7 +10,7 @@ from timm.layers import BatchNormAct2d, convert_sync_batchnorm
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from laanet_core.training.processes import mean_over_processes
+from laanet_core.training.distributed import mean_over_processes
 
 
 def batch_norms(model: nn.Module) -> list[_BatchNorm]:

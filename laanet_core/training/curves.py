@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from laanet_core.store.writing import write_text
 from laanet_core.training.log import LogRow
-from laanet_core.writing import write_text
 
 TRAINING = ("loss", "loss_class", "loss_heatmap", "loss_consistency", "learning_rate")
 

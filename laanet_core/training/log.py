@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from laanet_core.tables import write_table
-from laanet_core.writing import write_json
+from laanet_core.store.csv_io import write_table
+from laanet_core.store.writing import write_json
 
 
 @dataclass(frozen=True)

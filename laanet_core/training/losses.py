@@ -13,26 +13,14 @@ from torch.nn import functional as F
 from laanet_core.model import Output
 from laanet_core.model.heads import EMBEDDING
 from laanet_core.params import Recipe
-from laanet_core.synthesis.recipes import pick_recipe
+from laanet_core.synthesis.targets.recipes import pick_recipe
+from laanet_core.training.batch import BatchTargets
 
 _EMBEDDING_SCALE = math.sqrt(EMBEDDING)
 # Of the official heat-map loss (reference_facts, sec. 3): the range of p, what positives weigh, and the exponent of 1 - h.
 SMALLEST_PROBABILITY = 1e-4
 POSITIVE_WEIGHT = 0.72
 NEGATIVE_EXPONENT = 4
-
-
-class Truth(NamedTuple):
-    """What is known of B images.
-
-    label: (B,), 1 fake, 0 real; heatmap, consistency: (B, 1, h, w) in [0, 1]; anchor: (B, 2), row and column of the pixel
-    that the consistency is measured against.
-    """
-
-    label: Tensor
-    heatmap: Tensor
-    consistency: Tensor
-    anchor: Tensor
 
 
 class Losses(NamedTuple):
@@ -46,7 +34,7 @@ class Losses(NamedTuple):
 
 def total_loss(
     output: Output,
-    truth: Truth,
+    targets: BatchTargets,
     *,
     lambda1: float,
     lambda2: float,
@@ -64,12 +52,12 @@ def total_loss(
     forms = pick_recipe(LOSS_RECIPES, recipe)
     with torch.autocast(output.logit.device.type, enabled=False):
         logit = _precise(output.logit)
-        classification = class_loss(logit, forms.labels(truth.label, smoothing))
+        classification = class_loss(logit, forms.labels(targets.label, smoothing))
         heatmap = consistency = logit.new_zeros(())
         if output.heatmap is not None:
-            heatmap = forms.heatmap(_precise(output.heatmap), truth.heatmap, gamma, positives)
+            heatmap = forms.heatmap(_precise(output.heatmap), targets.heatmap, gamma, positives)
         if output.embedding is not None:
-            consistency = consistency_loss(_precise(output.embedding), truth)
+            consistency = consistency_loss(_precise(output.embedding), targets)
         return Losses(classification + lambda1 * heatmap + lambda2 * consistency, classification, heatmap, consistency)
 
 
@@ -123,10 +111,10 @@ def count_positives(heatmap: Tensor) -> Tensor:
     return (heatmap == 1).sum().clamp(min=1)
 
 
-def consistency_loss(embedding: Tensor, truth: Truth) -> Tensor:
+def consistency_loss(embedding: Tensor, targets: BatchTargets) -> Tensor:
     """L_C: binary cross-entropy between C and its prediction from an embedding (B, 256, h, w), mean over pixels and images."""
-    logits = consistency_logits(embedding, truth.anchor)
-    return F.binary_cross_entropy_with_logits(logits, truth.consistency.to(logits.dtype))
+    logits = consistency_logits(embedding, targets.anchor)
+    return F.binary_cross_entropy_with_logits(logits, targets.consistency.to(logits.dtype))
 
 
 def consistency_logits(embedding: Tensor, anchor: Tensor) -> Tensor:

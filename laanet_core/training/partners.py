@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from laanet_core.params import Params
-from laanet_core.synthesis.draws import Draws
 from laanet_core.synthesis.neighbours import nearest_faces
-from laanet_core.training.data import Clip, Draw
+from laanet_core.synthesis.rng import Rng
+from laanet_core.training.dataset import Clip, Draw
 
 
 class Partners(Protocol):
@@ -29,9 +29,9 @@ class FakeVideos:
 
     def pick(self, draw: Draw, key: int) -> tuple[Clip, int]:
         """See Partners."""
-        draws = Draws(np.array([key]))
-        clip = self.fakes[int(draws.whole("fake video", 0, len(self.fakes) - 1)[0])]
-        return clip, int(draws.whole("fake crop", 0, len(clip.members) - 1)[0])
+        rng = Rng(np.array([key]))
+        clip = self.fakes[int(rng.integers("fake video", 0, len(self.fakes) - 1)[0])]
+        return clip, int(rng.integers("fake crop", 0, len(clip.members) - 1)[0])
 
 
 class NearestPeople:
@@ -48,7 +48,7 @@ class NearestPeople:
         """See Partners."""
         near = self.table[self.starts[draw.clip] + draw.crop]
         near = near[near >= 0]
-        number = near[Draws(np.array([key])).whole("partner", 0, len(near) - 1)[0]]
+        number = near[Rng(np.array([key])).integers("partner", 0, len(near) - 1)[0]]
         clip = int(np.searchsorted(self.starts, number, side="right")) - 1
         return self.clips[clip], int(number - self.starts[clip])
 

@@ -6,18 +6,16 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
 
 import torch
 
-if TYPE_CHECKING:
-    from laanet_core.training.pairs import Batch
+from laanet_core.training.batch import Batch
 
 DEPTH = 2
 _POLL_S = 0.1
 
 
-def ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+def prefetch(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
     """The same batches in the same order, up to DEPTH of them ready before they are asked for.
 
     An error in making one is raised where it is asked for. The thread ends when all are made, and soon after nobody asks any more.
@@ -71,6 +69,6 @@ def _own_stream(device: torch.device) -> AbstractContextManager[object]:
 def _hand_over(batch: Batch, device: torch.device) -> Batch:
     """A finished batch for the asking thread's stream: its memory is not used again before that stream is done with it."""
     if device.type == "cuda":
-        for tensor in (batch.images, *batch.truth):
+        for tensor in (batch.images, *batch.targets):
             tensor.record_stream(torch.cuda.current_stream(device))
     return batch

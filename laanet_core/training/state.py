@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 
 import torch
 
-from laanet_core.training.learner import Learner
+from laanet_core.store.writing import replacing
 from laanet_core.training.log import LogRow
-from laanet_core.writing import replacing
+from laanet_core.training.step import Learner
 
 
 @dataclass

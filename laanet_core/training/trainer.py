@@ -13,33 +13,34 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils.data import Sampler
 
-from laanet_core.account import Account, write_account
 from laanet_core.errors import GOES_ON, InterruptedRunError, LaanetError
-from laanet_core.interrupts import Interrupts, deferred_interrupts
-from laanet_core.memory import keep_freed_memory
 from laanet_core.model import LAANet, build_model, save_model
 from laanet_core.model.calibration import Calibrations
-from laanet_core.parallel import worker_count
 from laanet_core.params import Params, Split
-from laanet_core.progress import Progress
 from laanet_core.randomness import seed_of
-from laanet_core.training.crops import Crops, make_loader
+from laanet_core.runtime.executor import worker_count
+from laanet_core.runtime.interrupts import Interrupts, deferred_interrupts
+from laanet_core.runtime.memory import keep_freed_memory
+from laanet_core.runtime.progress import Progress
+from laanet_core.store.account import Account, write_account
+from laanet_core.store.writing import copy_file
+from laanet_core.training.batch import Batch
 from laanet_core.training.curves import write_curves
-from laanet_core.training.data import Draw, Footage, TrainingBatches, read_clips, validation_batches
+from laanet_core.training.dataset import Draw, SplitClips, TrainingBatches, read_clips, validation_batches
+from laanet_core.training.distributed import gather_objects, mean_over_processes, open_fabric
 from laanet_core.training.failure import keep_batch
-from laanet_core.training.learner import Learner, NotFinite
+from laanet_core.training.loader import Crops, make_loader
 from laanet_core.training.log import LogRow, better, write_log, write_metrics
 from laanet_core.training.losses import Losses
 from laanet_core.training.optim import learning_rate
-from laanet_core.training.pairs import Batch, PairBatches
+from laanet_core.training.pairs import PairBatches
 from laanet_core.training.partners import partners_of
-from laanet_core.training.processes import gather_objects, mean_over_processes, open_fabric
 from laanet_core.training.state import load_state, save_state
+from laanet_core.training.step import Learner, NotFinite
 from laanet_core.training.validation import Validation, calibrations_of, validate
-from laanet_core.writing import copy_file
 
 _BEST, _LAST = "best.safetensors", "last.safetensors"
-MOST_LOADERS = 8
+MAX_LOADERS = 8
 """Loader processes that keep a GPU busy; each of them holds a copy of torch."""
 
 
@@ -78,7 +79,7 @@ def train(params: Params, files: TrainingFiles, work: Path, made: Account) -> No
     keep_freed_memory()
     with repeatable(fabric.device):
         learner = Learner(start_model(params, files.assets), params, fabric)
-        learner.judged.made = made
+        learner.eval_model.made = made
         training = Training(params, learner, batches.steps_per_epoch, work)
         training.tell_left_out(known.real)
         batches.start = training.position.step
@@ -89,25 +90,25 @@ def train(params: Params, files: TrainingFiles, work: Path, made: Account) -> No
     fabric.barrier()
 
 
-class SplitFootage(NamedTuple):
+class SplitData(NamedTuple):
     """The real videos of a split, and its fakes where the training learns from those."""
 
-    real: Footage
-    fakes: Footage | None
+    real: SplitClips
+    fakes: SplitClips | None
 
 
-def _read_split(split: Split, params: Params, files: TrainingFiles) -> SplitFootage:
+def _read_split(split: Split, params: Params, files: TrainingFiles) -> SplitData:
     where = (files.crops, files.landmarks, files.index)
     if params.train.fakes == "dataset":
-        return SplitFootage(read_clips(split, *where), read_clips(split, *where, label=1))
-    return SplitFootage(read_clips(split, *where, blend_size=params.crops.size), None)
+        return SplitData(read_clips(split, *where), read_clips(split, *where, label=1))
+    return SplitData(read_clips(split, *where, blend_size=params.crops.size), None)
 
 
 def _make_pairs(
-    footage: SplitFootage, batches: Sampler[list[Draw]] | list[list[Draw]], params: Params, fabric: Any, *, augmented: bool
+    footage: SplitData, batches: Sampler[list[Draw]] | list[list[Draw]], params: Params, fabric: Any, *, augmented: bool
 ) -> PairBatches:
     """Pairs for the draws of batches, made on the fabric's device; a GPU is fed by worker processes that read the crops."""
-    workers = min(worker_count() // fabric.world_size, MOST_LOADERS) if fabric.device.type == "cuda" else 0
+    workers = min(worker_count() // fabric.world_size, MAX_LOADERS) if fabric.device.type == "cuda" else 0
     real, fakes = footage.real.clips, footage.fakes and footage.fakes.clips
     crops = Crops(real, params.seed, params.crops.size, partners_of(real, fakes, params, fabric.device))
     return PairBatches(make_loader(crops, batches, workers), params, fabric.device, augmented=augmented)
@@ -155,7 +156,7 @@ class Training:
         if self.position.step:
             self._say(f"train: going on at step {self.position.step} of {self.steps}")
 
-    def tell_left_out(self, footage: Footage) -> None:
+    def tell_left_out(self, footage: SplitClips) -> None:
         """Note, and say aloud, how many of the train crops have landmarks that allow no blend."""
         self.left_out = footage.left_out
         if footage.left_out:
@@ -215,7 +216,7 @@ class Training:
 
     def _unblended(self, batch: Batch) -> int:
         """Pairs of a batch, in all processes, whose second image is real, too."""
-        fakes = mean_over_processes(batch.truth.label.sum()) * self.learner.fabric.world_size
+        fakes = mean_over_processes(batch.targets.label.sum()) * self.learner.fabric.world_size
         return self.params.train.batch_size // 2 - round(float(fakes))
 
     def _kept_batch(self) -> Path:
@@ -228,7 +229,7 @@ class Training:
         position = self.position
         total, classification, heatmap, consistency = (value / self.steps_per_epoch for value in position.sums)
         rate = float(self.learner.optimizer.param_groups[0]["lr"])
-        found = validate(self.learner.judged, validation, self.params, self.learner.fabric)
+        found = validate(self.learner.eval_model, validation, self.params, self.learner.fabric)
         epoch = len(position.rows) + 1
         position.rows.append(
             LogRow(epoch, position.step, total, classification, heatmap, consistency, rate, found.loss, found.auc, position.unblended)
@@ -241,7 +242,7 @@ class Training:
 
     def _keep(self, found: Validation) -> None:
         """Save the network, calibrated on the validation that it has just had, if it is the best so far or the last."""
-        position, network = self.position, self.learner.judged
+        position, network = self.position, self.learner.eval_model
         best, last = position.best == len(position.rows) - 1, position.step == self.steps
         if best or last:
             network.calibrations = self._calibrations(found)

@@ -15,9 +15,9 @@ from laanet_core.errors import LaanetError
 from laanet_core.model import LAANet
 from laanet_core.model.calibration import Calibrations, bounds_reached, fit_calibrations
 from laanet_core.params import Params
-from laanet_core.training.learner import batch_losses, to_device
-from laanet_core.training.pairs import Batch
-from laanet_core.training.processes import gather_objects
+from laanet_core.training.batch import Batch
+from laanet_core.training.distributed import gather_objects
+from laanet_core.training.step import batch_losses, to_device
 
 
 class Validation(NamedTuple):
@@ -42,7 +42,7 @@ def validate(model: LAANet, batches: Iterable[Batch], params: Params, fabric: An
             losses, logit = batch_losses(model, *to_device(model, batch), params)
         loss += float(losses.total) * len(logit)
         logits.append(logit.double().cpu())
-        labels.append(batch.truth.label.cpu())
+        labels.append(batch.targets.label.cpu())
     nothing = [torch.zeros(0)]
     losses_of, logits_of, labels_of = zip(*gather_objects((loss, torch.cat(logits or nothing), torch.cat(labels or nothing))), strict=True)
     return _judge(sum(losses_of), torch.cat(logits_of), torch.cat(labels_of))

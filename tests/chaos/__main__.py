@@ -12,12 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
-from laanet_core.work.folder import work_root
+from laanet_core.store.work_dir import work_root
 from tests.chaos.plan import KINDS, Event, plan
 from tests.chaos.results import summary
 from tests.chaos.session import Outcome, Session
 from tests.chaos.variants import SMALLEST, STAGES, VARIANTS
-from tests.project import ROOT, Project
+from tests.helpers.paths import ROOT
+from tests.helpers.project import Project
 
 RESULTS = ROOT / "benchmarks/results/chaos.json"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.project import Project
+from tests.helpers.project import Project
 
 
 def objects(project: Project) -> dict[str, Path]:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from tests.chaos.cache import run_cache, wrong_objects
 from tests.chaos.reference import UNSTABLE, State, facts, inputs, read_state
 from tests.chaos.running import run_anyway
-from tests.processes import command_of, inside
-from tests.project import Project
+from tests.helpers.processes import command_of, inside
+from tests.helpers.project import Project
 
 TEMPORARY = re.compile(r"\.tmp$|(^|[./])tmp[^/]*$|\.crashed$")
 

@@ -13,9 +13,9 @@ from tests.chaos.cache import asset_objects, objects
 from tests.chaos.plan import Event
 from tests.chaos.running import Running
 from tests.chaos.variants import Settings
-from tests.damage import spoil
-from tests.processes import command_of, descendants
-from tests.project import Project
+from tests.helpers.damage import spoil
+from tests.helpers.processes import command_of, descendants
+from tests.helpers.project import Project
 
 
 @dataclass

@@ -11,7 +11,7 @@ import yaml
 
 from tests.chaos.cache import md5
 from tests.chaos.variants import Settings
-from tests.project import Project
+from tests.helpers.project import Project
 
 Locked = dict[str, dict[str, Any]]
 UNSTABLE = {"reports/index.html"}

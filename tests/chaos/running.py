@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.plan import Event
-from tests.project import Project
+from tests.helpers.project import Project
 
 LONGEST_S = 900
 """A run that takes longer hangs."""

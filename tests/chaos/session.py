@@ -18,7 +18,7 @@ from tests.chaos.running import Running, run_anyway
 from tests.chaos.small_disk import keep_result, on_small_disk, possible
 from tests.chaos.tidy import forget_dead_locks, orphans, tidy
 from tests.chaos.variants import STAGES, Settings
-from tests.project import Project
+from tests.helpers.project import Project
 
 Tell = Callable[[str], None]
 

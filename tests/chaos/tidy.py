@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.processes import command_of, inside
-from tests.project import Project
+from tests.helpers.processes import command_of, inside
+from tests.helpers.project import Project
 
 PATIENCE_S = 20
 """How long processes have to end of themselves after dvc has."""

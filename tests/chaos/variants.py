@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from tests.project import SMALL, Project
+from tests.helpers.project import SMALL, Project
 
 SMALLEST: dict[str, Any] = {
     **SMALL,

@@ -1,0 +1,1 @@
+"""Measures of corrupted crops (paper, Table 2)."""

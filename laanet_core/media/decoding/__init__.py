@@ -1,0 +1,1 @@
+"""From files to frames: videos, pictures and folders of pictures."""

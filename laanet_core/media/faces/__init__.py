@@ -1,0 +1,1 @@
+"""Faces of frames: detection, crops, landmarks."""

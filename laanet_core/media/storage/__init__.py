@@ -1,0 +1,1 @@
+"""How frames and crops are stored."""

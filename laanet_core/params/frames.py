@@ -1,0 +1,16 @@
+"""Section `frames`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from laanet_core.params.section import Section, Split
+
+
+class FramesParams(Section):
+    """count: frames sampled a video, by split; minimum: fewer decodable frames than this is `too_few_frames`."""
+
+    count: dict[Split, Annotated[int, Field(ge=1)]]
+    minimum: int = Field(ge=1)

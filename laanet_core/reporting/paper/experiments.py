@@ -1,0 +1,109 @@
+"""The table of experiments: what each set differently in the tables of the paper, what it scored, and a digest of all else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from laanet_core.datasets.layouts import LAYOUTS
+from laanet_core.params import DatasetParams, Params
+from laanet_core.store.csv_io import read_table, write_table
+
+# What the tables of the paper vary: columns of their own.
+_VARIED = {"": ["lambda1", "lambda2"], "model": ["pyramid", "levels", "heads"], "synthesis": ["method"]}
+# What cannot change an AUC, an AP or their intervals.
+_IDLE = {
+    "": ["assets", "quality", "robustness"],
+    "train": ["keep_last", "save_every", "log_every"],
+    "evaluate": ["threshold", "gallery"],
+}
+MEASURED = ["auc", "auc_low", "auc_high", "ap", "n_real", "n_fake", "coverage"]
+"""Columns that are keys of metrics.json."""
+
+_DIGITS = 12
+
+
+class Experiment(NamedTuple):
+    """One experiment on one data set.
+
+    experiment: its name, a branch's, or `workspace`; rev: short git revision, empty for the workspace; dataset: key under `datasets`;
+    adapter: its folder layout; levels: of the pyramid, such as `6,5,4,3`; heads: in alphabetical order; method: of the pseudo-fakes;
+    auc, auc_low, auc_high, ap, coverage: fractions, None where not defined; rest: digest of every other parameter behind the score.
+    """
+
+    experiment: str
+    rev: str
+    dataset: str
+    adapter: str
+    lambda1: float
+    lambda2: float
+    pyramid: str
+    levels: str
+    heads: str
+    method: str
+    auc: float | None
+    auc_low: float | None
+    auc_high: float | None
+    ap: float | None
+    n_real: int
+    n_fake: int
+    coverage: float | None
+    rest: str
+
+
+def write_experiments(path: Path, experiments: Iterable[Experiment]) -> None:
+    """Write reports/experiments.csv."""
+    write_table(path, Experiment._fields, (experiment._asdict() for experiment in experiments))
+
+
+def read_experiments(path: Path) -> list[Experiment]:
+    """Read it back, in the order of the file; raises LaanetError when it is missing or has other columns."""
+    return [_typed(row) for row in read_table(path, Experiment._fields)]
+
+
+def varied(params: Params) -> dict[str, Any]:
+    """The columns that the tables of the paper vary, of an experiment with these parameters."""
+    model = params.model
+    return {
+        "lambda1": params.lambda1, "lambda2": params.lambda2, "pyramid": model.pyramid, "levels": ",".join(map(str, model.levels)),
+        "heads": ",".join(sorted(model.heads)), "method": params.synthesis.method,
+    }  # fmt: skip
+
+
+def rest_digest(params: Params, dataset: str) -> str:
+    """12 hexadecimal digits of the SHA-256 of all parameters behind the score of a data set that no table of the paper varies.
+
+    Other data sets than this and the one learnt from do not count, the demo's clips only where one of these is the demo; defaults
+    count as if they were written out.
+    """
+    behind = params.model_dump(mode="json")
+    for section, names in [*_VARIED.items(), *_IDLE.items()]:
+        for name in names:
+            del (behind[section] if section else behind)[name]
+    behind["datasets"] = {
+        name: {**behind["datasets"][name], "adapter": layout_of(name, params.datasets[name])} for name in _used(params, dataset)
+    }
+    if not any(entry["adapter"] == "demo" for entry in behind["datasets"].values()):
+        del behind["demo"]
+    canonical = json.dumps(behind, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:_DIGITS]
+
+
+def layout_of(name: str, params: DatasetParams) -> str:
+    """The folder layout by which a data set is read."""
+    return params.layout or (name if name in LAYOUTS else "folder")
+
+
+def _used(params: Params, dataset: str) -> set[str]:
+    return {dataset, params.train.dataset}
+
+
+def _typed(row: dict[str, str]) -> Experiment:
+    values: dict[str, Any] = {name: row[name] for name in Experiment._fields}
+    values |= {name: float(row[name]) for name in ("lambda1", "lambda2")}
+    values |= {name: float(row[name]) if row[name] else None for name in MEASURED}
+    values |= {name: int(row[name]) for name in ("n_real", "n_fake")}
+    return Experiment(**values)

@@ -1,0 +1,1 @@
+"""Where work runs: processes, clusters, memory, progress and interruption."""

@@ -1,0 +1,1 @@
+"""Operations on batches of images, with OpenCV and as tensors."""

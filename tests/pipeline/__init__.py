@@ -1,0 +1,1 @@
+"""Tests of the real DVC pipeline, in copies of this project."""
