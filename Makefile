@@ -24,10 +24,11 @@ SEED ?= 1
 chaos: .venv/installed  ## N random events (kills, a full disk, edits, a second run) at random moments of a run; SEED gives the same again
 	python -m tests.chaos --events $(N) --seed $(SEED)
 
-lint: .venv/installed  ## ruff and mypy
+lint: .venv/installed  ## ruff, mypy, and the layers of the packages
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports setup.cfg
 
 figures: .venv/installed  ## Pseudo-fakes and targets of the training set: reports/pseudo_fakes.png, and the report
 	dvc repro --single-item report
