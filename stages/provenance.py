@@ -14,8 +14,8 @@ import torch
 import yaml
 
 from laanet_core.params import Params
-from laanet_core.params.changes import ParameterChange, parameter_changes
 from laanet_core.reporting.provenance import Artefact, Provenance
+from laanet_core.store.parameter_changes import ParameterChange, parameter_changes
 
 GIT_TIMEOUT_S = 60
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from laanet_core.errors import LaanetError
-from laanet_core.params.changes import ParameterChange, parameter_changes
 from laanet_core.params.datasets import DatasetParams
 from laanet_core.params.file import load_params
+from laanet_core.store.parameter_changes import ParameterChange, parameter_changes
 from laanet_core.store.writing import write_text
 
 PRESETS = Path("presets")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from laanet_core.params.changes import ParameterChange
+from laanet_core.store.parameter_changes import ParameterChange
 
 
 class Artefact(NamedTuple):

@@ -12,12 +12,12 @@ from laanet_core.errors import LaanetError
 from laanet_core.evaluation.by_bin import BinResult
 from laanet_core.evaluation.robustness.measure import RobustnessRow
 from laanet_core.params import DatasetParams, Params, QualityParams, load_params
-from laanet_core.params.changes import ParameterChange
 from laanet_core.reporting.auc_summary import summarise_auc
 from laanet_core.reporting.figures import robustness_figure
 from laanet_core.reporting.provenance import Artefact, Provenance
 from laanet_core.reporting.quality_figures import bins_figure
 from laanet_core.reporting.results import read_result
+from laanet_core.store.parameter_changes import ParameterChange
 from tests.helpers.paths import ROOT
 from tests.helpers.report_inputs import FAILED, PROVENANCE, Page, demo_rows, report, row, write_gallery, write_inputs
 

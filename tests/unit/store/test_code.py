@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from tests.helpers.paths import ROOT
-from tests.helpers.project import Project
 
 STEP = '''"""A step."""
 
@@ -241,14 +240,3 @@ def test_comments_and_docstrings_of_the_whole_package_redo_nothing(source: Path,
     finally:
         for file, text in before.items():
             file.write_text(text)
-
-
-def test_an_edited_comment_keeps_finished_work_and_an_edited_function_redoes_its_step(project: Project) -> None:
-    edited = project.root / "laanet_core/media/decoding/base.py"
-    text, before = edited.read_text(), project.items("frames/demo")
-    edited.write_text(text + "\n# a comment at the end\n")
-    assert "Running stage 'frames@demo'" in project.dvc("repro", "frames@demo")
-    assert project.items("frames/demo") == before
-    edited.write_text(with_statement(text, "select_frames"))
-    project.dvc("repro", "frames@demo")
-    assert len(project.items("frames/demo")) == 2 * len(before)
