@@ -35,7 +35,7 @@ def is_locked(dataset: str, params: DatasetParams, lock: Path = Path("dvc.lock")
     if not lock.is_file():
         return False
     stage = yaml.safe_load(lock.read_text())["stages"].get(f"index@{dataset}")
-    return stage is not None and stage["params"]["params.yaml"][f"datasets.{dataset}"] == params.model_dump(exclude_unset=True)
+    return stage is not None and DatasetParams.model_validate(stage["params"]["params.yaml"][f"datasets.{dataset}"]) == params
 
 
 if __name__ == "__main__":

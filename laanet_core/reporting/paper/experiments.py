@@ -83,9 +83,10 @@ def rest_digest(params: Params, dataset: str) -> str:
     for section, names in [*_VARIED.items(), *_IDLE.items()]:
         for name in names:
             del (behind[section] if section else behind)[name]
-    behind["datasets"] = {
-        name: {**behind["datasets"][name], "adapter": layout_of(name, params.datasets[name])} for name in _used(params, dataset)
-    }
+    behind["datasets"] = {name: behind["datasets"][name] for name in _used(params, dataset)}
+    for name, entry in behind["datasets"].items():
+        del entry["layout"]
+        entry["adapter"] = layout_of(name, params.datasets[name])  # its name in the digests of earlier versions
     if not any(entry["adapter"] == "demo" for entry in behind["datasets"].values()):
         del behind["demo"]
     canonical = json.dumps(behind, sort_keys=True, separators=(",", ":"))

@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from laanet_core.datasets.entry import stem
 from laanet_core.datasets.files import inside, videos_under
@@ -17,6 +19,7 @@ from laanet_core.datasets.layouts import LAYOUTS, build_index, is_cropped
 from laanet_core.errors import LaanetError
 from laanet_core.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from laanet_core.params import DatasetParams
+from stages.index import is_locked
 from tests.helpers.layout_trees import brief, build, plant
 
 
@@ -212,3 +215,13 @@ def test_videos_that_cannot_both_be_stored_are_refused(root: Path, second: str) 
     rows = build_index("mine", DatasetParams(root=str(root)), root.parent / "cache")
     with pytest.raises(LaanetError, match=r"and real/x\.mp4 cannot both be stored under their names; rename one of them\.$"):
         write_index(root.parent / "i.csv", rows)
+
+
+def test_the_earlier_name_of_the_layout_is_read_too(tmp_path: Path) -> None:
+    assert DatasetParams.model_validate({"root": "/x", "adapter": "ffpp"}) == DatasetParams(root="/x", layout="ffpp")
+    with pytest.raises(ValidationError, match="adapter"):
+        DatasetParams.model_validate({"root": "/x", "layout": "ffpp", "adapter": "ffpp"})
+    lock = {"stages": {"index@mine": {"params": {"params.yaml": {"datasets.mine": {"root": "/x", "adapter": "ffpp"}}}}}}
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert is_locked("mine", DatasetParams(root="/x", layout="ffpp"), tmp_path / "dvc.lock")
+    assert not is_locked("mine", DatasetParams(root="/x", layout="dfd"), tmp_path / "dvc.lock")
