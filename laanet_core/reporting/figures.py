@@ -10,9 +10,9 @@ from laanet_core.reporting.canvas import FAKE, GREEN, LINES, MARKERS, NEUTRAL, R
 from laanet_core.reporting.reliability import ReliabilityBin
 
 LABEL_GAP = 0.055
-"""Least distance of two lines' labels, in parts of the axis."""
+"""Minimum distance between the labels of two lines, as a fraction of the axis."""
 SIDESTEP = 0.045
-"""How far the lines of a figure are moved apart, in severities, so that their intervals can be told apart."""
+"""Horizontal shift between two lines, in severities, so that their intervals can be told apart."""
 
 
 def roc_figure(fpr: Sequence[float], tpr: Sequence[float], label: str) -> str:
@@ -63,9 +63,10 @@ def reliability_figure(bins: Sequence[ReliabilityBin]) -> str:
 
 
 def robustness_figure(lines: Mapping[str, Sequence[tuple[int, float, float, float]]], clean: float | None) -> str:
-    """AUC of each kind of corruption by severity, (severity, AUC, low, high), named at the end of its line.
+    """AUC by severity, one labelled line per corruption.
 
-    The lines of clean crops and of chance are named above, where no interval covers their names.
+    lines: corruption -> points (severity, AUC, low, high); clean: AUC of clean crops, None to leave it out. The legend is above the axes,
+    where no interval covers it.
     """
     figure, axes = canvas(width=7.2, height=4.4)
     if clean is not None:
@@ -116,7 +117,7 @@ def validation_figure(log: Mapping[str, Sequence[float]], best: float | None) ->
 
 
 def _apart(heights: Mapping[str, float]) -> dict[str, float]:
-    """Heights of labels in their order, moved up where they would touch, and down again where they would leave the axis."""
+    """Heights of labels, moved up where two would touch, and down again where one would leave the axis; the order is kept."""
     names = sorted(heights, key=lambda name: (heights[name], name))
     placed: list[float] = []
     for name in names:
