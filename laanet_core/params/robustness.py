@@ -26,5 +26,5 @@ class RobustnessParams(Section):
     def _no_duplicates(self) -> RobustnessParams:
         for name, values in (("corruptions", self.corruptions), ("severities", self.severities)):
             if len(set(values)) < len(values):
-                raise ValueError(f"{name} must name each once, found {values}")
+                raise ValueError(f"{name} lists a value more than once: {values}")
         return self

@@ -80,7 +80,10 @@ def robustness_figure(lines: Mapping[str, Sequence[tuple[int, float, float, floa
         ends = [[max(0.0, area - low) for area, low in zip(areas, lows, strict=True)],
                 [max(0.0, high - area) for area, high in zip(areas, highs, strict=True)]]  # fmt: skip
         colour, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
-        axes.errorbar(where, areas, ends, color=colour, marker=marker, markersize=5, linewidth=1.6, elinewidth=0.8, clip_on=False)
+        style = "-" if place < len(LINES) else "--"
+        axes.errorbar(
+            where, areas, ends, color=colour, marker=marker, linestyle=style, markersize=5, linewidth=1.6, elinewidth=0.8, clip_on=False
+        )
         axes.annotate(
             name, (where[-1], areas[-1]), xytext=(last + 0.32, heights[name]), va="center", fontsize=10, annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "relpos": (0, 0.5)},
