@@ -9,7 +9,7 @@ from stages.runner import run_stage
 
 
 def robustness(params: Params, out: Path) -> None:
-    """evaluate.checkpoint and data/crops of robustness.dataset -> reports/robustness.csv and .json."""
+    """evaluate.checkpoint, data/index and data/crops of robustness.dataset -> reports/robustness.csv and .json."""
     data, name = Path("data"), params.robustness.dataset
     files = RobustnessFiles(data / "index" / f"{name}.csv", data / "crops" / name, Path(params.evaluate.checkpoint))
     work = WorkDir(f"robustness/{name}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from laanet_core.errors import GOES_ON, INTERRUPTED, InterruptedRunError, LaanetError, describe_os_error
+from laanet_core.evaluation.robustness.corruptions import find_corruptions
 from laanet_core.params import parse_params, read_params
 from laanet_core.runtime.executor import end_with_pipeline
 from laanet_core.store.account import chosen, flatten
@@ -63,6 +64,7 @@ def _run(stage: Callable[..., Callable[[], None] | None]) -> None:
     for word in words:
         if word not in params.datasets:
             raise LaanetError(f"params.yaml has no data set '{word}'; name one of {', '.join(params.datasets)}.")
+    find_corruptions(params.robustness.corruptions)  # a wrong name is reported by the first stage, not after the training
     if os.environ.get("RANK", "0") != "0":
         stage(params, Path(), *words)  # one of several processes of a training, of which the first one writes
         return

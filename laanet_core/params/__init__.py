@@ -10,7 +10,7 @@ from laanet_core.params.file import Params, describe, load_params, parse_params,
 from laanet_core.params.frames import FramesParams
 from laanet_core.params.model import Head, ModelParams
 from laanet_core.params.quality import QualityParams
-from laanet_core.params.robustness import Corruption, RobustnessParams
+from laanet_core.params.robustness import RobustnessParams
 from laanet_core.params.section import Section, Split
 from laanet_core.params.synthesis import BiParams, Hull, SbiParams, SynthesisParams
 from laanet_core.params.train import Recipe, TrainParams
@@ -19,7 +19,6 @@ __all__ = [
     "AssetsParams",
     "AugmentParams",
     "BiParams",
-    "Corruption",
     "CropsParams",
     "DatasetParams",
     "DemoParams",

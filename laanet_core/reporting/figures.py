@@ -10,9 +10,9 @@ from laanet_core.reporting.canvas import FAKE, GREEN, LINES, MARKERS, NEUTRAL, R
 from laanet_core.reporting.reliability import ReliabilityBin
 
 LABEL_GAP = 0.055
-"""Least distance of two lines' labels, in parts of the axis."""
+"""Minimum distance between the labels of two lines, as a fraction of the axis."""
 SIDESTEP = 0.045
-"""How far the lines of a figure are moved apart, in severities, so that their intervals can be told apart."""
+"""Horizontal shift between two lines, in severities, so that their intervals can be told apart."""
 
 
 def roc_figure(fpr: Sequence[float], tpr: Sequence[float], label: str) -> str:
@@ -63,9 +63,10 @@ def reliability_figure(bins: Sequence[ReliabilityBin]) -> str:
 
 
 def robustness_figure(lines: Mapping[str, Sequence[tuple[int, float, float, float]]], clean: float | None) -> str:
-    """AUC of each kind of corruption by severity, (severity, AUC, low, high), named at the end of its line.
+    """AUC by severity, one labelled line per corruption.
 
-    The lines of clean crops and of chance are named above, where no interval covers their names.
+    lines: corruption -> points (severity, AUC, low, high); clean: AUC of clean crops, None to leave it out. The legend is above the axes,
+    where no interval covers it.
     """
     figure, axes = canvas(width=7.2, height=4.4)
     if clean is not None:
@@ -79,7 +80,10 @@ def robustness_figure(lines: Mapping[str, Sequence[tuple[int, float, float, floa
         ends = [[max(0.0, area - low) for area, low in zip(areas, lows, strict=True)],
                 [max(0.0, high - area) for area, high in zip(areas, highs, strict=True)]]  # fmt: skip
         colour, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
-        axes.errorbar(where, areas, ends, color=colour, marker=marker, markersize=5, linewidth=1.6, elinewidth=0.8, clip_on=False)
+        style = "-" if place < len(LINES) else "--"
+        axes.errorbar(
+            where, areas, ends, color=colour, marker=marker, linestyle=style, markersize=5, linewidth=1.6, elinewidth=0.8, clip_on=False
+        )
         axes.annotate(
             name, (where[-1], areas[-1]), xytext=(last + 0.32, heights[name]), va="center", fontsize=10, annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "relpos": (0, 0.5)},
@@ -116,7 +120,7 @@ def validation_figure(log: Mapping[str, Sequence[float]], best: float | None) ->
 
 
 def _apart(heights: Mapping[str, float]) -> dict[str, float]:
-    """Heights of labels in their order, moved up where they would touch, and down again where they would leave the axis."""
+    """Heights of labels, moved up where two would touch, and down again where one would leave the axis; the order is kept."""
     names = sorted(heights, key=lambda name: (heights[name], name))
     placed: list[float] = []
     for name in names:

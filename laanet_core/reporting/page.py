@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from laanet_core.evaluation.by_bin import spread
+from laanet_core.evaluation.robustness.corruption import SEVERITIES
 from laanet_core.evaluation.robustness.measure import RobustnessRow
 from laanet_core.params import DatasetParams, Params
 from laanet_core.reporting.auc_summary import summarise_auc
@@ -22,7 +23,7 @@ from laanet_core.reporting.paper.tables import paper_tables
 from laanet_core.reporting.pictures import sheet_picture
 from laanet_core.reporting.provenance import Provenance
 from laanet_core.reporting.results import DatasetResult, read_json, read_log, read_result
-from laanet_core.reporting.robustness_view import SEVERITIES, robustness_view
+from laanet_core.reporting.robustness_view import robustness_view
 from laanet_core.reporting.run_pictures import robustness_picture, training_pictures
 from laanet_core.reporting.table_views import table_view, this_run
 from laanet_core.store.csv_io import read_table

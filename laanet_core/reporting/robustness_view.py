@@ -1,25 +1,25 @@
-"""Table 2 of the paper as the page lays it out: our AUC under each corruption by severity, their mean, and the paper's figure."""
+"""Table 2 as the page shows it: our AUC under each corruption by severity, the mean over the severities, and the paper's figure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from laanet_core.evaluation.robustness.measure import NO_CORRUPTION, RobustnessRow
+from laanet_core.evaluation.robustness.corruption import NO_CORRUPTION, SEVERITIES
+from laanet_core.evaluation.robustness.measure import RobustnessRow
 from laanet_core.params import Params
 from laanet_core.reporting.paper.published import LAANET, TABLE2
 from laanet_core.reporting.paper.robustness import Robustness, robustness_table
 
-SEVERITIES = range(1, 6)
-
 
 class RobustnessLine(NamedTuple):
-    """One corruption. rows: by severity 1 to 5, None where not run; whole: our mean over them; paper: its AUC on FF++ in per cent."""
+    """One corruption. rows: by severity from 1 to 5, None if not run; mean: the cell of Table 2 with our mean over the severities; paper:
+    the paper's AUC on FF++ in per cent, None for a corruption that the paper does not have."""
 
     corruption: str
     rows: list[RobustnessRow | None]
-    whole: Robustness
-    paper: float
+    mean: Robustness
+    paper: float | None
 
     @property
     def measured(self) -> list[RobustnessRow]:
@@ -28,7 +28,8 @@ class RobustnessLine(NamedTuple):
 
 
 class RobustnessView(NamedTuple):
-    """dataset: whose crops are corrupted; clean: the same crops as they are, None where nothing was run."""
+    """dataset: key of the data set whose crops are corrupted; clean: measures of its clean crops, None if nothing was run; lines: the
+    paper's corruptions, then the others that were run."""
 
     dataset: str
     clean: RobustnessRow | None
@@ -36,16 +37,16 @@ class RobustnessView(NamedTuple):
 
 
 def robustness_view(rows: Sequence[Mapping[str, str]], params: Params) -> RobustnessView:
-    """The layout of the rows of robustness.csv; no row says that nothing was run."""
+    """Lay out the rows of robustness.csv, which are none if nothing was run."""
+    dataset = params.robustness.dataset
     found = {(row.corruption, row.severity): row for row in map(_typed, rows)}
-    cells = {cell.corruption: cell for cell in robustness_table(rows, params) if (cell.row, cell.dataset) == (LAANET, _ours(params))}
+    cells = [cell for cell in robustness_table(rows, params) if (cell.row, cell.dataset) == (LAANET, dataset)]
     paper = next(method.auc for method in TABLE2 if method.name == LAANET)
-    lines = [RobustnessLine(kind, [found.get((kind, level)) for level in SEVERITIES], cells[kind], paper[kind]) for kind in paper]
-    return RobustnessView(_ours(params), found.get((NO_CORRUPTION, 0)), lines)
-
-
-def _ours(params: Params) -> str:
-    return params.robustness.dataset
+    lines = [
+        RobustnessLine(cell.corruption, [found.get((cell.corruption, level)) for level in SEVERITIES], cell, paper.get(cell.corruption))
+        for cell in cells
+    ]
+    return RobustnessView(dataset, found.get((NO_CORRUPTION, 0)), lines)
 
 
 def _typed(row: Mapping[str, str]) -> RobustnessRow:

@@ -1,4 +1,4 @@
-"""Figures of what is not one data set's: the training, and scores under corruption."""
+"""Figures that do not belong to one data set: the training, and scores under corruption."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def training_pictures(log: Mapping[str, Sequence[float]], metrics: Mapping[str, 
 
 
 def robustness_picture(view: RobustnessView) -> Picture | None:
-    """AUC against severity, a line a corruption; None where nothing was run."""
+    """AUC against severity, one line per corruption; None if nothing was run."""
     lines = {line.corruption: _points(line) for line in view.lines if line.measured}
     if not lines:
         return None
     clean = None if view.clean is None else view.clean.auc
-    told = "; ".join(f"{name}: {', '.join(words(point[1]) for point in points)}" for name, points in lines.items())
-    alt = f"AUC by severity of the corruption, clean crops {words(clean)}. {told}."
+    values = "; ".join(f"{name}: {', '.join(words(point[1]) for point in points)}" for name, points in lines.items())
+    alt = f"AUC by severity of the corruption, clean crops {words(clean)}. {values}."
     caption = (
-        "AUC of corrupted crops by severity, a line a corruption; bars are 95\N{NO-BREAK SPACE}% intervals, lines stand a little "
-        "apart for them."
+        "AUC of corrupted crops by severity, one line per corruption; bars are 95\N{NO-BREAK SPACE}% intervals, and lines are shifted "
+        "slightly so that these can be told apart."
     )
     return figure_picture(figures.robustness_figure(lines, clean), alt, caption)
 
 
 def _points(line: RobustnessLine) -> list[tuple[int, float, float, float]]:
-    """(severity, AUC, low, high) of what was measured; without an interval its ends are the AUC."""
+    """(severity, AUC, low, high) of each measured severity; low and high are the AUC if there is no interval."""
     points = []
     for row in line.measured:
         if row.auc is not None:

@@ -1,8 +1,10 @@
 """The version of the code that makes something: a digest of all definitions that it reaches, found from the source itself.
 
 A definition (a function, class or constant at the top of a module) reaches those whose names it uses, in its own module or by imports, in
-annotations too; a module used as a value reaches all of its own. What changes nothing that runs does not count: comments, docstrings,
-layout, annotations of functions, and definitions that nothing reaches. Of other packages, the version belongs beside this digest.
+annotations too; a module used as a value reaches all of its own. What is discovered at run time is found too: a definition in a package's
+`__init__.py` that uses `__path__` (as in `pkgutil.iter_modules(__path__)`) reaches every module of that package. What changes nothing that
+runs does not count: comments, docstrings, layout, annotations of functions, and definitions that nothing reaches. Of other packages, the
+version belongs beside this digest.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import ast
 import gc
 import hashlib
 import importlib.util
+import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -94,6 +97,9 @@ def _resolve(source: _Source, reference: list[str], ours: frozenset[str]) -> Ite
     elif first in source.imports:
         module, attribute = source.imports[first]
         yield from _targets(module, [attribute, *rest] if attribute else rest, ours)
+    elif first == "__path__":
+        for module in _modules_of(source.name):
+            yield from _targets(module, [], ours)
 
 
 def _targets(module: str, path: list[str], ours: frozenset[str]) -> Iterator[Definition]:
@@ -163,6 +169,12 @@ def _path(module: str) -> Path | None:
     places = [Path(place, *parts) for place in (spec.submodule_search_locations or [] if spec else [])]
     candidates = [path for place in places for path in (place / "__init__.py", place.with_suffix(".py"))]
     return next(filter(Path.is_file, candidates), None)
+
+
+def _modules_of(package: str) -> list[str]:
+    """The modules directly in a package, found without importing any."""
+    path = _path(package)
+    return [f"{package}.{found.name}" for found in pkgutil.iter_modules([str(path.parent)] if path else [])]
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[tuple[str, tuple[str, str | None]]]:

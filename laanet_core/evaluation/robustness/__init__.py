@@ -1,1 +1,1 @@
-"""Measures of corrupted crops (paper, Table 2)."""
+"""Robustness to corrupted face crops (paper, Table 2)."""

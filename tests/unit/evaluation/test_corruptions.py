@@ -1,7 +1,9 @@
-"""The corruptions of Table 2, each against a computation of its own."""
+"""The corruptions of Table 2, each against an independent computation, and what can be registered as a corruption."""
 
+import hashlib
 import math
-from typing import Any, get_args
+from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,13 +11,22 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from laanet_core.evaluation.robustness.corruptions import AMOUNTS, corrupt
-from laanet_core.params import Corruption
+from laanet_core.errors import LaanetError
+from laanet_core.evaluation.robustness import corruptions
+from laanet_core.evaluation.robustness.corruption import Corruption
+from laanet_core.evaluation.robustness.corruptions import CORRUPTIONS, find_corruptions, register
 from laanet_core.randomness import numpy_generator
+from laanet_core.reporting.paper.published import TABLE2
 from tests.helpers.drawn_face import face_image
 
 Image = NDArray[np.uint8]
-KINDS: tuple[Corruption, ...] = get_args(Corruption)
+KINDS = ["saturation", "contrast", "block", "noise", "blur", "pixelation"]
+DIGESTS = {
+    "contrast": "7752fec280edd410bd789dd187e6df191fca33b9417e3d0b69da6f93f59afb78",
+    "block": "7108da6ca71125199e940a49de65b1641f4a9883f7b855aff4eb735997da1493",
+    "noise": "720b9583eec28bf7c94505157076f1e7264f22ad58143764b2bed018ca24a9bf",
+}
+"""SHA-256 of an image under a corruption at severities 1 to 5; the others may round differently on another processor."""
 SEVERITIES = range(1, 6)
 RANDOM = ("block", "noise")
 
@@ -27,8 +38,8 @@ def picture(height: int = 120, width: int = 120) -> Image:
     return np.clip(face * 1.2 - 20 + grain, 0, 255).astype(np.uint8)
 
 
-def corrupted(image: Image, kind: Corruption, severity: int, seed: int = 1) -> Image:
-    return corrupt(image, kind, severity, numpy_generator(seed, "corruption", kind, severity, "video", 0, 0))
+def corrupted(image: Image, kind: str, severity: int, seed: int = 1) -> Image:
+    return CORRUPTIONS[kind].apply(image, severity, numpy_generator(seed, "corruption", kind, severity, "video", 0, 0))
 
 
 def ycbcr(image: NDArray[Any]) -> NDArray[np.float32]:
@@ -37,7 +48,7 @@ def ycbcr(image: NDArray[Any]) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_saturation_scales_the_chroma_that_opencv_sees(severity: int) -> None:
+def test_saturation_scales_the_chroma_that_opencv_computes(severity: int) -> None:
     image = picture()
     expected = ycbcr(image)
     expected[..., 1:] = 0.5 + (expected[..., 1:] - 0.5) * [0.4, 0.3, 0.2, 0.1, 0.0][severity - 1]
@@ -45,7 +56,7 @@ def test_saturation_scales_the_chroma_that_opencv_sees(severity: int) -> None:
     assert np.abs(corrupted(image, "saturation", severity) - levels).max() < 1
 
 
-def test_saturation_at_its_worst_leaves_grey_of_the_same_luma() -> None:
+def test_saturation_at_severity_5_leaves_grey_of_the_same_luma() -> None:
     image = picture()
     grey = corrupted(image, "saturation", 5)
     assert (grey == grey[..., :1]).all()
@@ -53,31 +64,31 @@ def test_saturation_at_its_worst_leaves_grey_of_the_same_luma() -> None:
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_contrast_is_the_nearest_level_to_a_part_of_each_value(severity: int) -> None:
+def test_contrast_is_each_value_times_the_factor_rounded(severity: int) -> None:
     image = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
     exact = image.astype(int) * [850, 725, 600, 475, 350][severity - 1]
     assert (np.abs(corrupted(image, "contrast", severity).astype(int) * 1000 - exact) <= 500).all()
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_blocks_are_so_many_grey_squares_of_8_px(severity: int) -> None:
+def test_blocks_are_the_given_number_of_grey_squares_of_8_px(severity: int) -> None:
     image = np.zeros((3000, 2400, 3), np.uint8)
     covered = corrupted(image, "block", severity)
     assert (covered == covered[..., :1]).all()
     assert set(np.unique(covered)) == {0, 128}
     count, _, facts, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(covered[..., 0]), connectivity=8)
-    assert count - 1 == [16, 32, 48, 64, 80][severity - 1]  # less the ground; so few in so large an image lie apart
+    assert count - 1 == [16, 32, 48, 64, 80][severity - 1]  # without the background; in an image this large they do not touch
     assert (facts[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA]] == [8, 8, 64]).all()
 
 
-def test_blocks_lie_whole_within_the_image_and_reach_its_every_pixel() -> None:
+def test_blocks_are_completely_inside_the_image_and_reach_every_pixel() -> None:
     image = np.full((20, 31, 3), 7, np.uint8)
-    often = np.zeros((20, 31))
+    changes = np.zeros((20, 31))
     for seed in range(60):
         changed = (corrupted(image, "block", 1, seed) != image).any(axis=2)
         assert (ndimage.binary_opening(changed, np.ones((8, 8))) == changed).all()
-        often += changed
-    assert (often > 0).all()
+        changes += changed
+    assert (changes > 0).all()
 
 
 @pytest.mark.parametrize(("severity", "variance"), [(1, 0.001), (2, 0.002), (3, 0.005), (4, 0.01)])
@@ -91,7 +102,7 @@ def test_noise_is_white_and_has_its_variance_in_luma_and_in_chroma(severity: int
     assert np.corrcoef(noise[:, 1:, 0].ravel(), noise[:, :-1, 0].ravel())[0, 1] == pytest.approx(0, abs=0.02)
 
 
-def test_strongest_noise_is_cut_at_black_and_white_as_often_as_its_variance_says() -> None:
+def test_strongest_noise_is_clipped_at_white_as_often_as_its_variance_predicts() -> None:
     grey = np.full((500, 400, 3), 128, np.uint8)
     deviation = 255 * math.sqrt(0.05 * (1 + 1.402**2))  # red: of Y and of Cr, 1.402 times
     white = (1 - math.erf((254.5 - 128) / deviation / math.sqrt(2))) / 2
@@ -117,14 +128,14 @@ def test_pixelation_fills_each_block_with_its_mean(severity: int) -> None:
     assert np.abs(corrupted(image, "pixelation", severity) - expected).max() <= 0.51
 
 
-def test_pixelation_of_a_side_that_blocks_do_not_divide_has_as_many_as_fit() -> None:
+def test_pixelation_of_a_side_that_the_factor_does_not_divide_has_the_quotient_rounded_down() -> None:
     seen = corrupted(picture(160, 64), "pixelation", 2).astype(int)
     steps = [int(np.abs(np.diff(seen, axis=axis)).sum(axis=(1 - axis, 2)).astype(bool).sum()) for axis in (0, 1)]
     assert steps == [160 // 3 - 1, 64 // 3 - 1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_damage_grows_with_severity(kind: Corruption) -> None:
+def test_damage_grows_with_severity(kind: str) -> None:
     image = picture()
     damage = [np.abs(corrupted(image, kind, severity).astype(float) - image).mean() for severity in SEVERITIES]
     assert damage[0] > 1
@@ -132,7 +143,7 @@ def test_damage_grows_with_severity(kind: Corruption) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_corruption_gives_a_copy_of_the_same_shape_and_the_same_bytes_each_time(kind: Corruption) -> None:
+def test_a_corruption_gives_a_copy_of_the_same_shape_and_the_same_bytes_each_time(kind: str) -> None:
     image = picture(96, 130)
     before = image.copy()
     for severity in SEVERITIES:
@@ -143,11 +154,54 @@ def test_a_corruption_gives_a_copy_of_the_same_shape_and_the_same_bytes_each_tim
     assert (image == before).all()
 
 
-@pytest.mark.parametrize(("kind", "severity"), [("blur", 0), ("blur", 6), ("noise", -1), ("jpeg", 1)])
-def test_a_kind_or_severity_that_there_is_not_is_an_error(kind: Any, severity: int) -> None:
-    with pytest.raises(ValueError, match=f"'{kind}' at severity {severity}: kinds are saturation, .*pixelation, severities 1 to 5"):
-        corrupted(picture(), kind, severity)
+@pytest.mark.parametrize("kind", DIGESTS)
+def test_a_corruption_gives_the_bytes_of_earlier_versions(kind: str) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (96, 130, 3)).astype(np.uint8)
+    assert hashlib.sha256(b"".join(corrupted(image, kind, severity).tobytes() for severity in SEVERITIES)).hexdigest() == DIGESTS[kind]
 
 
-def test_every_kind_of_the_parameters_has_five_amounts() -> None:
-    assert {kind: len(amounts) for kind, amounts in AMOUNTS.items()} == dict.fromkeys(KINDS, 5)
+@pytest.mark.parametrize("severity", [0, 6, -1])
+def test_a_severity_other_than_1_to_5_is_an_error(severity: int) -> None:
+    with pytest.raises(ValueError, match=f"blur at severity {severity}: severities are 1 to 5"):
+        corrupted(picture(), "blur", severity)
+
+
+def test_the_package_provides_the_corruptions_of_the_paper() -> None:
+    assert set(CORRUPTIONS) >= set(TABLE2[0].auc) == set(KINDS)
+    assert [found.name for found in find_corruptions(KINDS)] == KINDS
+
+
+def test_an_unknown_corruption_is_an_error_that_names_the_known_ones() -> None:
+    with pytest.raises(LaanetError, match=r"robustness\.corruptions: 'jpeg' is unknown; choose from block, .*saturation, or add a module"):
+        find_corruptions(["blur", "jpeg"])
+
+
+def invert(image: Image, amount: float, _generator: np.random.Generator) -> Image:
+    return np.asarray(np.rint(image + amount * (255.0 - 2.0 * image)), np.uint8)
+
+
+FIVE = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "amounts", "function", "sentence"),
+    [
+        ("none", FIVE, invert, "cannot be named 'none'"),
+        ("two words", FIVE, invert, "cannot be named 'two words'"),
+        ("invert", FIVE[:4], invert, "invert: 4 amounts; give one for each severity from 1 to 5"),
+        ("invert", FIVE, lambda image, _amount, _generator: image, "lambda.* is not defined at the top level of a module"),
+        ("invert", FIVE, partial(invert), "partial.* is not defined at the top level of a module"),
+    ],
+)
+def test_what_could_not_be_named_scored_or_cached_is_no_corruption(name: str, amounts: Any, function: Any, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Corruption(name, amounts, function)
+
+
+def test_a_name_is_registered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corruptions, "CORRUPTIONS", dict(CORRUPTIONS))
+    register(Corruption("invert", FIVE, invert))
+    assert find_corruptions(["invert"])[0].function is invert
+    for name in ("invert", "blur"):
+        with pytest.raises(ValueError, match=f"'{name}' is already registered"):
+            register(Corruption(name, FIVE, invert))

@@ -1,4 +1,4 @@
-"""Measures under corruption: what the rows say, and that nothing is scored twice."""
+"""Measures under corruption: the rows of the table, and that nothing is scored twice."""
 
 from pathlib import Path
 
@@ -10,12 +10,16 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from laanet_core.datasets.index import IndexRow, write_index
 from laanet_core.errors import LaanetError
-from laanet_core.evaluation.robustness.corruptions import corrupt
+from laanet_core.evaluation.robustness import corruptions
+from laanet_core.evaluation.robustness.corruption import Corruption
+from laanet_core.evaluation.robustness.corruptions import CORRUPTIONS, register
 from laanet_core.evaluation.robustness.measure import RobustnessFiles, RobustnessRow, measure_robustness
 from laanet_core.media.storage.shards import encode_png, write_shard
 from laanet_core.model import build_model, load_model, save_model
-from laanet_core.params import Corruption, Params, load_params
+from laanet_core.params import Params, load_params
 from laanet_core.randomness import numpy_generator
+from laanet_core.reporting.paper.robustness import robustness_table
+from laanet_core.reporting.robustness_view import robustness_view
 from laanet_core.store.csv_io import read_table, write_table
 from laanet_core.store.work_dir import WorkDir
 from stages.robustness import robustness
@@ -50,7 +54,7 @@ def grey_crops_of(video_id: str) -> list[Image]:
 
 
 class Project:
-    """A folder with what the stages before leave: index and crops of a few videos, and a checkpoint."""
+    """A folder with the outputs of the stages before: index and crops of a few videos, and a checkpoint."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -95,7 +99,7 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
-def expected_scores(project: Project, kind: Corruption | None, severity: int, places: list[tuple[int, int]] = PLACES) -> list[float]:
+def expected_scores(project: Project, kind: str | None, severity: int, places: list[tuple[int, int]] = PLACES) -> list[float]:
     """The score of each video from its crops at `places`: the mean over frames of the greatest probability of a face."""
     model = load_model(project.files.checkpoint)
     scores = []
@@ -104,7 +108,7 @@ def expected_scores(project: Project, kind: Corruption | None, severity: int, pl
         for crop, (frame, face) in zip(crops_of(video_id), PLACES, strict=True):
             if (frame, face) in places:
                 generator = numpy_generator(SEED, "corruption", str(kind), severity, video_id, frame, face)
-                seen = corrupt(crop, kind, severity, generator) if kind else crop
+                seen = corruptions.CORRUPTIONS[kind].apply(crop, severity, generator) if kind else crop
                 with torch.no_grad():
                     logit = model(model.normalise(torch.from_numpy(seen.copy()).permute(2, 0, 1)[None])).logit
                 frames[frame] = max(frames.get(frame, 0), float(torch.sigmoid(logit)))
@@ -114,7 +118,7 @@ def expected_scores(project: Project, kind: Corruption | None, severity: int, pl
 
 def test_each_condition_is_a_row_with_the_measures_of_the_corrupted_crops(project: Project) -> None:
     summary, rows = project.measure(params_of())
-    conditions: list[tuple[Corruption | None, int]] = [(None, 0), ("contrast", 1), ("contrast", 4), ("noise", 1), ("noise", 4)]
+    conditions: list[tuple[str | None, int]] = [(None, 0), ("contrast", 1), ("contrast", 4), ("noise", 1), ("noise", 4)]
     assert [(row["corruption"], int(row["severity"])) for row in rows] == [(kind or "none", level) for kind, level in conditions]
     labels = list(VIDEOS.values())
     for row, condition in zip(rows, conditions, strict=True):
@@ -127,16 +131,16 @@ def test_each_condition_is_a_row_with_the_measures_of_the_corrupted_crops(projec
     assert summary == "robustness demo: 10 videos, 9 ok, 1 no_face, clean and with 4 corruptions"
 
 
-def test_clean_and_corrupted_crops_are_of_the_frames_asked_for(project: Project) -> None:
+def test_clean_and_corrupted_crops_are_of_the_requested_frames(project: Project) -> None:
     _, rows = project.measure(params_of(frames=1))
     labels, first = list(VIDEOS.values()), PLACES[:2]
     for row, (kind, severity) in zip([rows[0], rows[4]], [(None, 0), ("noise", 4)], strict=True):
-        scores = expected_scores(project, kind, severity, first)  # type: ignore[arg-type]
+        scores = expected_scores(project, kind, severity, first)
         assert float(row["auc"]) == pytest.approx(roc_auc_score(labels, scores))
         assert float(row["ap"]) == pytest.approx(average_precision_score(labels, scores))
 
 
-def test_rows_are_comparable_what_changes_no_crop_changes_no_measure(project: Project) -> None:
+def test_a_corruption_that_changes_no_crop_changes_no_measure(project: Project) -> None:
     project.put(VIDEOS, grey=True)
     _, rows = project.measure(params_of(corruptions=["saturation"], severities=[1, 3, 5]))
     measures = {(row["auc"], row["auc_low"], row["auc_high"], row["ap"]) for row in rows}
@@ -153,7 +157,7 @@ def test_table_has_the_same_bytes_on_one_worker_and_on_two(project: Project, mon
     assert len(project.items("one")) == len(project.items("two")) == 5 * len(VIDEOS)
 
 
-def test_what_was_scored_is_not_scored_again_and_a_new_severity_is_all_that_is(project: Project) -> None:
+def test_only_a_new_severity_is_scored_and_nothing_is_scored_again(project: Project) -> None:
     _, first = project.measure(params_of())
     made = project.items()
     _, more = project.measure(params_of(severities=[4, 5]))
@@ -166,7 +170,73 @@ def test_what_was_scored_is_not_scored_again_and_a_new_severity_is_all_that_is(p
     assert project.measure(params_of())[1] == first
 
 
-def test_a_stage_that_was_cut_off_goes_on_where_it_was(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def invert(image: Image, part: float, generator: np.random.Generator) -> Image:
+    """A corruption from outside the package: interpolate between an image and its negative, with a little noise."""
+    return np.asarray(np.clip(np.rint(image + part * (255.0 - 2.0 * image) + generator.normal(0, 2, image.shape)), 0, 255), np.uint8)
+
+
+def invert_differently(image: Image, part: float, generator: np.random.Generator) -> Image:
+    return invert(image, 1 - part, generator)
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is forgotten afterwards."""
+    monkeypatch.setattr(corruptions, "CORRUPTIONS", dict(CORRUPTIONS))
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_corruption_registered_from_outside_is_scored_without_scoring_the_others_again(project: Project) -> None:
+    _, first = project.measure(params_of())
+    made = project.items()
+    register(Corruption("invert", (0.1, 0.2, 0.3, 0.4, 0.5), invert))
+    params = params_of(corruptions=["contrast", "noise", "invert"])
+    summary, rows = project.measure(params)
+    assert "clean and with 6 corruptions" in summary
+    assert rows[:5] == first
+    assert [(row["corruption"], row["severity"]) for row in rows[5:]] == [("invert", "1"), ("invert", "4")]
+    for row, severity in zip(rows[5:], (1, 4), strict=True):
+        scores = expected_scores(project, "invert", severity)
+        assert float(row["auc"]) == pytest.approx(roc_auc_score(list(VIDEOS.values()), scores))
+        assert float(row["ap"]) == pytest.approx(average_precision_score(list(VIDEOS.values()), scores))
+    assert {path: project.items()[path] for path in made} == made
+    assert len(project.items()) == len(made) + 2 * len(VIDEOS)
+    cells = {cell.corruption: cell for cell in robustness_table(rows, params) if (cell.row, cell.dataset) == ("Ours", "demo")}
+    assert [*cells][-1] == robustness_view(rows, params).lines[-1].corruption == "invert"
+    assert cells["invert"].ours_auc == pytest.approx(50 * sum(float(row["auc"]) for row in rows[5:]), abs=1e-3)
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("changed", "scored"),
+    [
+        (Corruption("invert", (0.1, 0.2, 0.3, 0.4, 0.9), invert), 0),
+        (Corruption("invert", (0.1, 0.2, 0.3, 0.35, 0.5), invert), 1),
+        (Corruption("invert", (0.1, 0.2, 0.3, 0.4, 0.5), invert_differently), 2),
+    ],
+)
+def test_a_changed_corruption_is_scored_again_at_the_severities_that_change(
+    project: Project, changed: Corruption[float], scored: int
+) -> None:
+    register(Corruption("invert", (0.1, 0.2, 0.3, 0.4, 0.5), invert))
+    params = params_of(corruptions=["invert"])
+    project.measure(params)
+    made = project.items()
+    corruptions.CORRUPTIONS["invert"] = changed
+    project.measure(params)
+    assert {path: project.items()[path] for path in made} == made
+    assert len(project.items()) == len(made) + scored * len(VIDEOS)
+
+
+def test_an_unknown_corruption_is_reported_before_any_work(project: Project) -> None:
+    project.files.checkpoint.unlink()
+    with pytest.raises(LaanetError, match="'jpeg' is unknown"):
+        project.measure(params_of(corruptions=["contrast", "jpeg"]))
+    assert not project.table().exists()
+    assert project.items() == {}
+
+
+def test_an_interrupted_stage_continues_where_it_was(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("LAANET_WORK", str(project.root / "cut_off"))
     monkeypatch.setenv("LAANET_WORKERS", "1")
@@ -184,7 +254,7 @@ def test_a_stage_that_was_cut_off_goes_on_where_it_was(project: Project, monkeyp
     assert table.read_bytes() == project.table("whole").read_bytes()
 
 
-def test_no_corruptions_is_a_table_of_no_rows_and_needs_no_network(project: Project) -> None:
+def test_without_corruptions_the_table_has_no_rows_and_no_network_is_needed(project: Project) -> None:
     project.files.checkpoint.unlink()
     summary, rows = project.measure(params_of(corruptions=[]))
     assert (summary, rows) == ("robustness: not run", [])
@@ -192,7 +262,7 @@ def test_no_corruptions_is_a_table_of_no_rows_and_needs_no_network(project: Proj
 
 
 @pytest.mark.parametrize(("label", "word"), [(0, "only real videos"), (1, "only fakes"), (None, "no video could be")])
-def test_one_class_alone_gives_empty_measures_and_says_so(project: Project, label: int | None, word: str) -> None:
+def test_one_class_alone_gives_empty_measures_and_is_reported(project: Project, label: int | None, word: str) -> None:
     chosen = {video_id: found for video_id, found in VIDEOS.items() if found == label}
     project.put(chosen)
     summary, rows = project.measure(params_of())

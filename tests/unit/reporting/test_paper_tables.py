@@ -242,6 +242,23 @@ def test_table_2_has_the_mean_over_the_severities_beside_the_papers_figure(tmp_p
     assert {line["status"] for line in lines if line["row"] != "Ours"} == {NOT_RUN}
 
 
+def test_table_2_ends_with_corruptions_that_the_paper_does_not_have(tmp_path: Path) -> None:
+    rows = [corrupted("demo", "none", 0, 0.9), corrupted("demo", "invert", 1, 0.8), corrupted("demo", "invert", 2, 0.6)]
+    rows += [corrupted("demo", "noise", 1, 0.7), corrupted("demo", "jpeg", 1, "")]
+    write_robustness_table(rows, DEMO, tmp_path)
+    lines = table(tmp_path / "table2.csv")
+    ours = {line["corruption"]: line for line in lines if (line["row"], line["dataset"]) == ("Ours", "demo")}
+    assert list(ours) == [*TABLE2[0].auc, "invert", "jpeg"]
+    assert [(ours[kind]["paper_auc"], ours[kind]["ours_auc"], ours[kind]["status"]) for kind in ("invert", "jpeg")] == [
+        ("", "70.0", RUN),
+        ("", "", UNDEFINED),
+    ]
+    others = [line for line in lines if line["corruption"] in {"invert", "jpeg"}]
+    assert others == [ours["invert"], ours["jpeg"]]
+    without = robustness_table([row for row in rows if row["corruption"] not in {"invert", "jpeg"}], DEMO)
+    assert len(lines) == len(without) + len(others)
+
+
 def test_corruptions_of_another_data_set_stand_beside_no_figure_of_the_paper() -> None:
     found = [
         item for item in robustness_table([corrupted("demo", "noise", 3, 0.6)], DEMO) if (item.row, item.corruption) == ("Ours", "noise")

@@ -197,6 +197,20 @@ def test_robustness_shows_each_severity_and_says_what_was_not_run(tmp_path: Path
     )
 
 
+def test_robustness_shows_corruptions_that_the_paper_does_not_have(tmp_path: Path, params: Params) -> None:
+    write_inputs(tmp_path, {"demo": demo_rows()}, params, [robust("none", 0, 0.9), robust("invert", 1, 0.8), robust("noise", 3, 0.6)])
+    path = report(tmp_path, params)
+    section = path.read_text().partition('id="table-2"')[2].partition('id="table-3"')[0]
+    ours, _, theirs = section.partition("<details>")
+    names = re.findall(r'<th scope="row">(\w+)', ours)
+    assert names == ["saturation", "contrast", "block", "noise", "blur", "pixelation", "invert"]
+    invert = ours[ours.index('<th scope="row">invert') :].partition("</tr>")[0]
+    assert all(words in invert for words in ("0.800", "<strong>80.00", '<td class="n theirs"></td>'))
+    assert "Xception" in theirs
+    assert "invert" not in theirs
+    assert any("noise: 0.600; invert: 0.800" in (picture["alt"] or "") for picture in Page(path).pictures)
+
+
 def test_faces_of_a_network_without_some_maps_stand_alone(page: Path, tmp_path: Path, params: Params) -> None:
     rows = [item for item in demo_rows() if item["score"] is not None][:6]
     write_gallery(tmp_path / "evaluation/demo", rows, ["gradcam"])

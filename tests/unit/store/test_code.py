@@ -163,7 +163,7 @@ from laanet_core.store.code import code_key
 makers = {
     "clips": build._make_clip, "tracks": build._make_track, "fakes": build._make_fake, "frames": frames.sample_video,
     "crops": crops.crop_video, "landmarks": landmarks.find_landmarks, "quality": quality.compare_pair, "train": trainer.train,
-    "robustness": robustness._corrupted,
+    "robustness": robustness._corrupt,
 }
 print(json.dumps({**{step: code_key(maker) for step, maker in makers.items()}, "evaluate": evaluate._code()}))
 """
@@ -206,7 +206,7 @@ def with_statement(text: str, name: str, statement: str = "assert True") -> str:
         ("media/faces/retinaface.py", "suppress", {"crops", "tracks"}),
         ("model/pyramid.py", "EnhancedPyramid.forward", {"evaluate", "train"}),
         ("synthesis/sbi.py", "change_colours", {"train"}),
-        ("evaluation/robustness/corruptions.py", "corrupt", {"robustness"}),
+        ("evaluation/robustness/corruption.py", "Corruption.apply", {"robustness"}),
         ("quality/measure.py", "compare_pair", {"quality"}),
         ("demo/clips.py", "write_video", {"clips", "fakes"}),
         ("evaluation/metrics.py", "measure", set()),
