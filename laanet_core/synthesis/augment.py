@@ -15,7 +15,7 @@ from laanet_core.params import AugmentParams
 from laanet_core.synthesis.blending import check_batch
 from laanet_core.synthesis.ops.batches import put, take
 from laanet_core.synthesis.ops.colour import colour_matrices
-from laanet_core.synthesis.ops.protocol import Kernels, kernels_for
+from laanet_core.synthesis.ops.image_ops import ImageOps, ops_for_device
 from laanet_core.synthesis.ops.types import Values
 from laanet_core.synthesis.rng import Rng
 
@@ -33,25 +33,25 @@ class Augmented(NamedTuple):
 
 
 def augment(
-    real: Tensor, fake: Tensor, mask: Tensor, landmarks: Tensor, rng: Rng, params: AugmentParams, kernels: Kernels | None = None
+    real: Tensor, fake: Tensor, mask: Tensor, landmarks: Tensor, rng: Rng, params: AugmentParams, ops: ImageOps | None = None
 ) -> Augmented:
     """Draw one geometry for images, mask and landmarks and one photometric change for both images, each step with its probability.
 
     real, fake: uint8 (B, 3, H, W) RGB; mask: (B, 1, H, W) in [0, 1]; landmarks: (B, 68, 2) crop pixels (x, y); draws: of B items;
-    kernels: by default those of the images' device. A flip mirrors the landmarks' coordinates and keeps their order: they serve for
+    ops: by default those of the images' device. A flip mirrors the landmarks' coordinates and keeps their order: they serve for
     hulls alone. An erased rectangle hides both images and leaves the mask as it is. Raises LaanetError for other shapes or types.
     """
     _check(real, fake, mask, landmarks)
-    kernels = kernels or kernels_for(real.device)
+    ops = ops or ops_for_device(real.device)
     images = torch.cat([real, fake]).contiguous(memory_format=torch.channels_last)
     matrices = draw_geometry(rng, real.shape[-2], real.shape[-1], params)
     moved = (matrices != np.eye(2, 3)).any(axis=(1, 2))
-    images = _at(images, moved, lambda part, items: kernels.warp(part, matrices[items]))
+    images = _at(images, moved, lambda part, items: ops.warp(part, matrices[items]))
     items = np.flatnonzero(moved)
     if len(items):
         mask = mask.clone()
-        put(mask, items, kernels.warp_masks(take(mask, items), matrices[items]))
-    images = change_images(images, rng, params, kernels)
+        put(mask, items, ops.warp_masks(take(mask, items), matrices[items]))
+    images = change_images(images, rng, params, ops)
     new_real, new_fake = images.chunk(2)
     return Augmented(new_real, new_fake, mask, move_points(landmarks, torch.from_numpy(matrices).to(landmarks.device)))
 
@@ -89,21 +89,21 @@ def move_points(points: Tensor, matrices: Tensor) -> Tensor:
     return (points.double() @ matrices[:, :, :2].mT + matrices[:, None, :, 2]).float()
 
 
-def change_images(images: Tensor, rng: Rng, params: AugmentParams, kernels: Kernels) -> Tensor:
+def change_images(images: Tensor, rng: Rng, params: AugmentParams, ops: ImageOps) -> Tensor:
     """The photometric steps on real images and then their fakes (2B, 3, H, W), in the order of a camera and a codec; erasing last."""
     changes = ("contrast", params.contrast), ("brightness", params.brightness), ("saturation", params.saturation), ("hue", params.hue)
     matrices = colour_matrices(*(rng.uniform(f"augment {name}", -most, most) for name, most in changes))
-    images = _at(images, rng.bernoulli("augment colour", params.colour), lambda part, items: kernels.recolour(part, matrices[items]))
+    images = _at(images, rng.bernoulli("augment colour", params.colour), lambda part, items: ops.recolour(part, matrices[items]))
     sigmas = rng.uniform("augment blur sigma", *params.blur_sigma)
-    images = _at(images, rng.bernoulli("augment blur", params.blur), lambda part, items: kernels.blur(part, sigmas[items]))
+    images = _at(images, rng.bernoulli("augment blur", params.blur), lambda part, items: ops.blur(part, sigmas[items]))
     images = _at(
         images,
         rng.bernoulli("augment noise", params.noise),
-        lambda part, items: _add_noise(part, rng[items[: len(items) // 2]], params, kernels),
+        lambda part, items: _add_noise(part, rng[items[: len(items) // 2]], params, ops),
     )
     low, high = params.jpeg_quality
     qualities = rng.integers("augment jpeg quality", low, high)
-    images = _at(images, rng.bernoulli("augment jpeg", params.jpeg), lambda part, items: kernels.compress(part, qualities[items]))
+    images = _at(images, rng.bernoulli("augment jpeg", params.jpeg), lambda part, items: ops.compress(part, qualities[items]))
     return _erase(images, rng, params)
 
 
@@ -119,20 +119,20 @@ def _at(images: Tensor, chosen: NDArray[np.bool_], change: Callable[[Tensor, Ite
     return images
 
 
-def _add_noise(images: Tensor, rng: Rng, params: AugmentParams, kernels: Kernels) -> Tensor:
+def _add_noise(images: Tensor, rng: Rng, params: AugmentParams, ops: ImageOps) -> Tensor:
     """Real images and then their fakes (2n, 3, H, W), both of a pair with the same noise; draws: of the n pairs."""
-    noise = gaussian_noise(rng, images.shape[1:], params, images.device, kernels)
-    return torch.cat([kernels.add(half, noise) for half in images.chunk(2)])
+    noise = gaussian_noise(rng, images.shape[1:], params, images.device, ops)
+    return torch.cat([ops.add(half, noise) for half in images.chunk(2)])
 
 
-def gaussian_noise(rng: Rng, shape: Sequence[int], params: AugmentParams, device: torch.device, kernels: Kernels) -> Tensor:
+def gaussian_noise(rng: Rng, shape: Sequence[int], params: AugmentParams, device: torch.device, ops: ImageOps) -> Tensor:
     """Noise in grey levels, int16 of a shape (B, C, H, W): random bytes looked up in 256 quantiles of the normal distribution.
 
     Many times faster than drawing normal numbers, with a largest deviation of 2.9 sigma.
     """
     channels, height, width = shape
     levels = np.rint(rng.uniform("augment noise deviation", *params.noise_deviation)[:, None] * _NORMAL_QUANTILES).astype(np.int16)
-    return kernels.look_up(rng.noise_bytes("augment noise bytes", (height, width, channels), device).permute(0, 3, 1, 2), levels)
+    return ops.look_up(rng.noise_bytes("augment noise bytes", (height, width, channels), device).permute(0, 3, 1, 2), levels)
 
 
 def _erase(images: Tensor, rng: Rng, params: AugmentParams) -> Tensor:

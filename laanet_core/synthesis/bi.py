@@ -13,7 +13,7 @@ from laanet_core.synthesis.blending import Blend, Made, blend_where, check_batch
 from laanet_core.synthesis.hulls import Points, draw_polygons, usable_faces
 from laanet_core.synthesis.masks import affine_shifts, draw_edges, draw_hulls, elastic_shifts
 from laanet_core.synthesis.ops.batches import put, take
-from laanet_core.synthesis.ops.protocol import Kernels, kernels_for
+from laanet_core.synthesis.ops.image_ops import ImageOps, ops_for_device
 from laanet_core.synthesis.ops.types import Values
 from laanet_core.synthesis.rng import Rng, draw_keys
 
@@ -52,10 +52,10 @@ def make_cross_blends(
     other_landmarks: Points,
     rng: Rng,
     params: SynthesisParams,
-    kernels: Kernels | None = None,
+    ops: ImageOps | None = None,
 ) -> Blend:
-    """`cross_blend` with the draws of each item and, if wanted, other kernels than the device's own."""
-    chosen = kernels or kernels_for(images.device)
+    """`cross_blend` with the draws of each item and, if wanted, other ops than the device's own."""
+    chosen = ops or ops_for_device(images.device)
     good = usable_faces(landmarks, *images.shape[-2:]) & usable_faces(other_landmarks, *others.shape[-2:])
     fits = np.tile(np.eye(2, 3), (len(images), 1, 1))
     there = np.flatnonzero(good)
@@ -82,18 +82,18 @@ def _sound(matrices: Values) -> NDArray[np.bool_]:
     return np.asarray(sound, np.bool_)
 
 
-def _blend(images: Tensor, landmarks: Points, others: Tensor, fits: Values, rng: Rng, params: SynthesisParams, kernels: Kernels) -> Made:
+def _blend(images: Tensor, landmarks: Points, others: Tensor, fits: Values, rng: Rng, params: SynthesisParams, ops: ImageOps) -> Made:
     """The pseudo-fakes of pairs that are all usable."""
     height, width = images.shape[-2:]
     silhouettes = draw_polygons(draw_hulls(landmarks, rng, params), height, width, images.device)
     sizes = (rng, height, width, params, images.device)
-    mask = kernels.soften(silhouettes, elastic_shifts(*sizes) + affine_shifts(*sizes), draw_edges(*sizes[:-1]))
-    warped = kernels.warp(others, fits)
-    foreground = transfer_colours(warped, images, silhouettes, rng.bernoulli("mean colour", params.bi.mean_colour), kernels)
-    return Made(kernels.blend(foreground, images, mask), images, mask, np.ones(len(images)))
+    mask = ops.soften(silhouettes, elastic_shifts(*sizes) + affine_shifts(*sizes), draw_edges(*sizes[:-1]))
+    warped = ops.warp(others, fits)
+    foreground = transfer_colours(warped, images, silhouettes, rng.bernoulli("mean colour", params.bi.mean_colour), ops)
+    return Made(ops.blend(foreground, images, mask), images, mask, np.ones(len(images)))
 
 
-def transfer_colours(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, mean_only: NDArray[np.bool_], kernels: Kernels) -> Tensor:
+def transfer_colours(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, mean_only: NDArray[np.bool_], ops: ImageOps) -> Tensor:
     """Foregrounds (B, 3, H, W) with the colours that the backgrounds have in a region, uint8 (B, 1, H, W) of 0 and 1 and not empty.
 
     mean_only: (B,) where only the mean of red, green and blue is taken over; elsewhere mean and deviation in Lab (Reinhard et al. 2001).
@@ -101,19 +101,19 @@ def transfer_colours(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, m
     changed = torch.empty_like(foregrounds, memory_format=torch.channels_last)
     for transfer, items in ((_shift_means, np.flatnonzero(mean_only)), (_match_in_lab, np.flatnonzero(~mean_only))):
         if len(items):
-            put(changed, items, transfer(take(foregrounds, items), take(backgrounds, items), take(region, items), kernels))
+            put(changed, items, transfer(take(foregrounds, items), take(backgrounds, items), take(region, items), ops))
     return changed
 
 
-def _shift_means(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, kernels: Kernels) -> Tensor:
-    (mean, _), (wanted, _) = (kernels.moments(images, region) for images in (foregrounds, backgrounds))
+def _shift_means(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, ops: ImageOps) -> Tensor:
+    (mean, _), (wanted, _) = (ops.moments(images, region) for images in (foregrounds, backgrounds))
     offset = (wanted - mean).double().cpu().numpy()
     matrices = np.concatenate([np.tile(np.eye(3), (len(offset), 1, 1)), offset[..., None]], axis=2)
-    return kernels.recolour(foregrounds, matrices)
+    return ops.recolour(foregrounds, matrices)
 
 
-def _match_in_lab(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, kernels: Kernels) -> Tensor:
-    lab = kernels.to_lab(foregrounds)
-    (mean, deviation), (wanted, wanted_deviation) = (kernels.moments(values, region) for values in (lab, kernels.to_lab(backgrounds)))
+def _match_in_lab(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, ops: ImageOps) -> Tensor:
+    lab = ops.to_lab(foregrounds)
+    (mean, deviation), (wanted, wanted_deviation) = (ops.moments(values, region) for values in (lab, ops.to_lab(backgrounds)))
     gain = (wanted_deviation / deviation.clamp(min=SMALLEST_DEVIATION)).clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
-    return kernels.from_lab(kernels.scale(lab, gain, wanted - gain * mean))
+    return ops.from_lab(ops.scale(lab, gain, wanted - gain * mean))

@@ -13,7 +13,7 @@ from laanet_core.synthesis.hulls import Points, draw_polygons, usable_faces
 from laanet_core.synthesis.masks import draw_hulls, draw_smoothing, elastic_shifts, unit_of
 from laanet_core.synthesis.ops.batches import put, take
 from laanet_core.synthesis.ops.colour import colour_matrices
-from laanet_core.synthesis.ops.protocol import Kernels, kernels_for
+from laanet_core.synthesis.ops.image_ops import ImageOps, ops_for_device
 from laanet_core.synthesis.ops.types import Values
 from laanet_core.synthesis.rng import Rng, draw_keys
 
@@ -34,9 +34,9 @@ def self_blend(images: Tensor, landmarks: Tensor, generator: torch.Generator, pa
     return make_self_blends(images, points, Rng(draw_keys(len(images), generator)), params or SynthesisParams())
 
 
-def make_self_blends(images: Tensor, landmarks: Points, rng: Rng, params: SynthesisParams, kernels: Kernels | None = None) -> Blend:
-    """`self_blend` with the draws of each item and, if wanted, other kernels than the device's own."""
-    chosen = kernels or kernels_for(images.device)
+def make_self_blends(images: Tensor, landmarks: Points, rng: Rng, params: SynthesisParams, ops: ImageOps | None = None) -> Blend:
+    """`self_blend` with the draws of each item and, if wanted, other ops than the device's own."""
+    chosen = ops or ops_for_device(images.device)
 
     def make(part: Tensor, items: NDArray[np.int64]) -> Made:
         return _blend(part, landmarks[items], rng[items], params, chosen)
@@ -44,16 +44,16 @@ def make_self_blends(images: Tensor, landmarks: Points, rng: Rng, params: Synthe
     return blend_where(images, usable_faces(landmarks, *images.shape[-2:]), make)
 
 
-def _blend(images: Tensor, landmarks: Points, rng: Rng, params: SynthesisParams, kernels: Kernels) -> Made:
+def _blend(images: Tensor, landmarks: Points, rng: Rng, params: SynthesisParams, ops: ImageOps) -> Made:
     """The pseudo-fakes of images that are all usable."""
     height, width = images.shape[-2:]
     motion = _draw_motions(rng, height, width, params.sbi)
-    mask = _draw_masks(landmarks, motion, rng, images, params, kernels)
-    changed = change_colours(images, rng, params.sbi, kernels)
+    mask = _draw_masks(landmarks, motion, rng, images, params, ops)
+    changed = change_colours(images, rng, params.sbi, ops)
     source, target = _share_out(changed, images, rng.bernoulli("change source", params.sbi.change_source))
     ratio = rng.choice("blend ratio", params.sbi.blend_ratios)
     mask = mask * torch.as_tensor(ratio, dtype=torch.float32, device=images.device)[:, None, None, None]
-    return Made(kernels.blend(kernels.warp(source, motion), target, mask), target, mask, ratio)
+    return Made(ops.blend(ops.warp(source, motion), target, mask), target, mask, ratio)
 
 
 def _share_out(changed: Tensor, images: Tensor, on_source: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
@@ -65,14 +65,14 @@ def _share_out(changed: Tensor, images: Tensor, on_source: NDArray[np.bool_]) ->
     return source, target
 
 
-def _draw_masks(landmarks: Points, motion: Values, rng: Rng, images: Tensor, params: SynthesisParams, kernels: Kernels) -> Tensor:
+def _draw_masks(landmarks: Points, motion: Values, rng: Rng, images: Tensor, params: SynthesisParams, ops: ImageOps) -> Tensor:
     """Masks (B, 1, H, W) of the faces where their sources are moved to."""
     height, width = images.shape[-2:]
     hulls = draw_hulls(landmarks, rng, params)
     moved = [[polygon @ to[:, :2].T + to[:, 2] for polygon in polygons] for polygons, to in zip(hulls, motion, strict=True)]
     silhouettes = draw_polygons(moved, height, width, images.device)
     shifts = elastic_shifts(rng, height, width, params, images.device)
-    return kernels.soften(silhouettes, shifts, draw_smoothing(rng, height, width, params))
+    return ops.soften(silhouettes, shifts, draw_smoothing(rng, height, width, params))
 
 
 def _draw_motions(rng: Rng, height: int, width: int, params: SbiParams) -> Values:
@@ -84,7 +84,7 @@ def _draw_motions(rng: Rng, height: int, width: int, params: SbiParams) -> Value
     return np.concatenate([np.eye(2) * scale[:, None, None], offset[..., None]], axis=2)
 
 
-def change_colours(images: Tensor, rng: Rng, params: SbiParams, kernels: Kernels) -> Tensor:
+def change_colours(images: Tensor, rng: Rng, params: SbiParams, ops: ImageOps) -> Tensor:
     """Shift of the channels, hue, saturation, brightness and contrast in one matrix, then either a coarser or a sharper image."""
     changes = (
         ("contrast", params.contrast),
@@ -95,11 +95,11 @@ def change_colours(images: Tensor, rng: Rng, params: SbiParams, kernels: Kernels
     matrices = colour_matrices(*(rng.uniform(name, -most, most) for name, most in changes))
     shifts = rng.uniform("rgb shift", -params.rgb_shift, params.rgb_shift, count=3)
     matrices[..., 3] += np.where(rng.bernoulli("rgb shifted", params.rgb_shift_probability)[:, None], shifts, 0)
-    changed = kernels.recolour(images, matrices)
+    changed = ops.recolour(images, matrices)
     coarse = rng.bernoulli("pixelated", params.pixelate_probability)
     factors = rng.choice("pixelate", params.pixelate) * unit_of(*images.shape[-2:])
     amounts = rng.uniform("sharpen", *params.sharpen)
-    for kernel, items, values in ((kernels.pixelate, coarse, factors), (kernels.sharpen, ~coarse, amounts)):
+    for kernel, items, values in ((ops.pixelate, coarse, factors), (ops.sharpen, ~coarse, amounts)):
         if items.any():
             at = np.flatnonzero(items)
             put(changed, at, kernel(take(changed, at), values[at]))

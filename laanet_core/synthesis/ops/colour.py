@@ -14,7 +14,7 @@ _RGB = np.linalg.inv(_YIQ)
 
 
 def colour_matrices(contrast: Values, brightness: Values, saturation: Values, hue: Values) -> Values:
-    """Matrices (B, 3, 4) for `Kernels.recolour`: I -> (1 + contrast) S I + 255 brightness.
+    """Matrices (B, 3, 4) for `ImageOps.recolour`: I -> (1 + contrast) S I + 255 brightness.
 
     contrast, brightness, saturation: relative changes (B,), 0 for none; hue: rotations (B,) of the chroma in radians. S keeps the
     luma of every colour and acts on its chroma in the YIQ plane.

@@ -1,4 +1,4 @@
-"""The operations of `protocol.Kernels` with OpenCV, image by image."""
+"""The operations of `image_ops.ImageOps` with OpenCV, image by image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operations of `protocol.Kernels` on tensors, the whole batch at once on any device."""
+"""The operations of `image_ops.ImageOps` on tensors, the whole batch at once on any device."""
 
 from __future__ import annotations
 

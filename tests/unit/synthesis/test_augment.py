@@ -14,7 +14,7 @@ from laanet_core.params import AugmentParams
 from laanet_core.synthesis import Augmented, augment, self_blend
 from laanet_core.synthesis.augment import draw_geometry, gaussian_noise, move_points
 from laanet_core.synthesis.ops import opencv, tensors
-from laanet_core.synthesis.ops.protocol import Kernels
+from laanet_core.synthesis.ops.image_ops import ImageOps
 from laanet_core.synthesis.rng import Rng
 from tests.helpers.drawn_face import face_image, face_landmarks
 
@@ -57,16 +57,16 @@ def test_flip_mirrors_images_mask_and_coordinates_exactly() -> None:
     assert torch.equal(flipped.landmarks[..., 1], landmarks[..., 1])
 
 
-@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
+@pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
 @pytest.mark.parametrize("seed", range(4))
-def test_geometry_moves_landmarks_with_the_pixels_they_mark(seed: int, kernels: Kernels) -> None:
+def test_geometry_moves_landmarks_with_the_pixels_they_mark(seed: int, ops: ImageOps) -> None:
     """Coordinates are written into the image: a landmark's new pixel must show its old coordinates."""
     size = 256
     rows, columns = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     coordinates = torch.stack([columns, rows, torch.zeros_like(rows)]).to(torch.uint8)[None]
     landmarks = (face_landmarks(size) * 0.7 + 0.15 * size)[None]
     mask = (columns / (size - 1.0))[None, None].float()
-    moved = augment(coordinates, coordinates, mask, landmarks, draws_of(seed), always(*GEOMETRIC), kernels)
+    moved = augment(coordinates, coordinates, mask, landmarks, draws_of(seed), always(*GEOMETRIC), ops)
     seen = 0
     for (x, y), (old_x, old_y) in zip(moved.landmarks[0].tolist(), landmarks[0].tolist(), strict=True):
         if 1 <= x < size - 2 and 1 <= y < size - 2:
@@ -105,11 +105,11 @@ def test_geometry_keeps_the_pair_equal_outside_the_mask_and_the_mask_in_range() 
     assert 0 <= moved.mask.min() <= moved.mask.max() <= 1
 
 
-@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
+@pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
 @pytest.mark.parametrize("name", [*GEOMETRIC, *PHOTOMETRIC])
-def test_each_step_changes_the_images_and_is_the_same_for_two_equal_ones(name: str, kernels: Kernels) -> None:
+def test_each_step_changes_the_images_and_is_the_same_for_two_equal_ones(name: str, ops: ImageOps) -> None:
     real, _, mask, landmarks = pairs(count=5)
-    twins = augment(real, real, mask, landmarks, draws_of(*range(5)), always(name), kernels)
+    twins = augment(real, real, mask, landmarks, draws_of(*range(5)), always(name), ops)
     assert torch.equal(twins.real, twins.fake)
     assert bool((twins.real != real).flatten(1).any(dim=1).all())
 
@@ -122,9 +122,9 @@ def test_photometric_steps_leave_mask_and_landmarks_alone(name: str) -> None:
     assert torch.equal(result.landmarks, landmarks)
 
 
-def test_both_kernels_augment_alike_within_rounding() -> None:
+def test_opencv_and_tensors_augment_alike_within_rounding() -> None:
     for name in [*GEOMETRIC, *PHOTOMETRIC]:
-        results = [augment(*pairs(count=6), draws_of(*range(6)), always(name), kernels) for kernels in (opencv, tensors)]
+        results = [augment(*pairs(count=6), draws_of(*range(6)), always(name), ops) for ops in (opencv, tensors)]
         for mine, theirs in zip(*results, strict=True):
             difference = (mine.float() - theirs.float()).abs()
             assert difference.max() <= (3 if mine.dtype == torch.uint8 else 0.05), name
@@ -164,10 +164,10 @@ def test_inputs_are_left_as_they_were() -> None:
     assert all(torch.equal(now, then) for now, then in zip(inputs, before, strict=True))
 
 
-@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
-def test_noise_is_normal_with_its_deviation_and_without_a_bias(kernels: Kernels) -> None:
+@pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
+def test_noise_is_normal_with_its_deviation_and_without_a_bias(ops: ImageOps) -> None:
     params = always(noise_deviation=[10, 10])
-    noise = gaussian_noise(draws_of(0), (3, 256, 256), params, torch.device("cpu"), kernels).double()
+    noise = gaussian_noise(draws_of(0), (3, 256, 256), params, torch.device("cpu"), ops).double()
     assert abs(noise.mean()) < 0.1
     assert float(noise.std()) == pytest.approx(10, rel=0.02)
     assert float((noise.abs() <= 10.5).double().mean()) == pytest.approx(0.706, abs=0.01)

@@ -26,7 +26,7 @@ from tests.helpers.drawn_face import face_image, face_landmarks
 
 CPU = torch.device("cpu")
 STILL = {"elastic_alpha": 0, "feather_kernel": [1, 1], "feather_sigma": [1, 1], "hulls": ["face"]}
-both_kernels = pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
+both_ops = pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
 
 
 def params_of(bi: dict[str, Any] | None = None, **changes: Any) -> SynthesisParams:
@@ -40,9 +40,9 @@ def faces(count: int, size: int = 96, seed: int = 0) -> tuple[Tensor, Points]:
     return torch.stack([face_image(size, 1000 * seed + item) for item in range(count)]), landmarks.numpy()
 
 
-def blend_faces(count: int, size: int = 96, params: SynthesisParams | None = None, kernels: Any = None) -> Blend:
+def blend_faces(count: int, size: int = 96, params: SynthesisParams | None = None, ops: Any = None) -> Blend:
     """The first `count` faces, with others for foregrounds."""
-    return make_cross_blends(*faces(count, size), *faces(count, size, 1), Rng(np.arange(count)), params or params_of(), kernels)
+    return make_cross_blends(*faces(count, size), *faces(count, size, 1), Rng(np.arange(count)), params or params_of(), ops)
 
 
 def inside(masks: Tensor) -> Tensor:
@@ -71,9 +71,9 @@ def test_blend_has_the_promised_shapes_and_types() -> None:
     assert not torch.equal(blend.mask, other.mask)
 
 
-@both_kernels
-def test_the_fake_is_the_image_itself_but_under_a_mask_from_0_to_1(kernels: Any) -> None:
-    blend = blend_faces(40, kernels=kernels)
+@both_ops
+def test_the_fake_is_the_image_itself_but_under_a_mask_from_0_to_1(ops: Any) -> None:
+    blend = blend_faces(40, ops=ops)
     assert torch.equal(blend.real, faces(40)[0])
     outside = (blend.mask == 0).expand_as(blend.fake)
     assert torch.equal(blend.fake[outside], blend.real[outside])
@@ -85,8 +85,8 @@ def test_the_fake_is_the_image_itself_but_under_a_mask_from_0_to_1(kernels: Any)
 
 
 @pytest.mark.parametrize("marked", [(30, 36, 45), (27, 48, 54), (33, 39, 42)])
-@both_kernels
-def test_the_foregrounds_landmarks_come_to_lie_on_those_of_the_background(marked: tuple[int, int, int], kernels: Any) -> None:
+@both_ops
+def test_the_foregrounds_landmarks_come_to_lie_on_those_of_the_background(marked: tuple[int, int, int], ops: Any) -> None:
     """Three landmarks of the foreground bear a red, a green and a blue blob, which are looked for in the fake."""
     size, landmarks = 192, face_landmarks(192).numpy()
     turn = 0.8 * np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
@@ -96,7 +96,7 @@ def test_the_foregrounds_landmarks_come_to_lie_on_those_of_the_background(marked
     others = (100 + torch.stack(blobs)).to(torch.uint8)[None]
     params = params_of({"mean_colour": 1, "erode": 0}, **STILL)
     background = torch.full((1, 3, size, size), 90, dtype=torch.uint8)
-    fake = make_cross_blends(background, landmarks[None], others, other_landmarks[None], Rng(np.arange(1)), params, kernels).fake[0]
+    fake = make_cross_blends(background, landmarks[None], others, other_landmarks[None], Rng(np.arange(1)), params, ops).fake[0]
     for channel, (x, y) in zip(fake.float(), landmarks[list(marked)].tolist(), strict=True):
         bright = (channel - 110).clamp(min=0)
         assert float((bright * columns).sum() / bright.sum()) == pytest.approx(x, abs=0.3)
@@ -123,11 +123,11 @@ def colours_and_region() -> tuple[Tensor, Tensor, Tensor]:
     return torch.where(region > 0, foregrounds, 255), torch.where(region > 0, backgrounds, 0), region
 
 
-@both_kernels
-def test_foregrounds_take_over_the_mean_of_the_region_or_its_mean_and_deviation_in_lab(kernels: Any) -> None:
+@both_ops
+def test_foregrounds_take_over_the_mean_of_the_region_or_its_mean_and_deviation_in_lab(ops: Any) -> None:
     foregrounds, backgrounds, region = colours_and_region()
-    shifted, matched = (transfer_colours(foregrounds, backgrounds, region, np.full(6, mean_only), kernels) for mean_only in (True, False))
-    labs = kernels.to_lab(matched), kernels.to_lab(backgrounds)
+    shifted, matched = (transfer_colours(foregrounds, backgrounds, region, np.full(6, mean_only), ops) for mean_only in (True, False))
+    labs = ops.to_lab(matched), ops.to_lab(backgrounds)
     for new, old, wanted, lab, wanted_lab, seen in zip(shifted, foregrounds, backgrounds, *labs, region[:, 0] > 0, strict=True):
         assert (new[:, seen].float().mean(dim=1) - wanted[:, seen].float().mean(dim=1)).abs().max() <= 0.51
         assert (new[:, seen].float() - old[:, seen]).std(dim=1).max() == 0, "a shift and nothing else"
@@ -142,13 +142,13 @@ def test_colours_far_from_the_hull_have_no_say() -> None:
     assert torch.equal(*(blend.fake[..., 8:] for blend in blends))
 
 
-@both_kernels
-def test_lab_transfer_raises_the_noise_of_a_flat_foreground_no_more_than_its_limit(kernels: Any) -> None:
+@both_ops
+def test_lab_transfer_raises_the_noise_of_a_flat_foreground_no_more_than_its_limit(ops: Any) -> None:
     flat = (128 + 6 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))).to(torch.uint8).expand(1, 3, 64, 64)
     striking = torch.full((1, 3, 64, 64), 40, dtype=torch.uint8)
     striking[..., 32:] = 215
-    lightness = kernels.to_lab(transfer_colours(flat, striking, torch.ones_like(flat[:, :1]), np.zeros(1, bool), kernels))[:, 0]
-    assert float(lightness.std() / kernels.to_lab(flat)[:, 0].std()) == pytest.approx(LARGEST_GAIN, rel=0.05)
+    lightness = ops.to_lab(transfer_colours(flat, striking, torch.ones_like(flat[:, :1]), np.zeros(1, bool), ops))[:, 0]
+    assert float(lightness.std() / ops.to_lab(flat)[:, 0].std()) == pytest.approx(LARGEST_GAIN, rel=0.05)
 
 
 @pytest.mark.parametrize("probability", [0, 0.2, 0.5, 1])
@@ -183,11 +183,11 @@ def test_masks_are_eroded_with_a_probability_and_else_dilated_by_anything_up_to_
     assert within_chance(int((areas(300, erode=0.2) < 1).sum()), 300, 0.2)
 
 
-@both_kernels
-def test_without_warp_and_elastic_deformation_the_hull_stays_in_place_and_with_warp_it_does_not(kernels: Any) -> None:
+@both_ops
+def test_without_warp_and_elastic_deformation_the_hull_stays_in_place_and_with_warp_it_does_not(ops: Any) -> None:
     hulls = draw_polygons([hull_polygons(points, "face") for points in faces(20)[1]], 96, 96, CPU) > 0
     still, moved = (
-        (blend_faces(20, params=params_of({"warp": warp, "edge_kernel": [1, 1]}, **STILL), kernels=kernels).mask > 0.5) ^ hulls
+        (blend_faces(20, params=params_of({"warp": warp, "edge_kernel": [1, 1]}, **STILL), ops=ops).mask > 0.5) ^ hulls
         for warp in (0, 0.015)
     )
     assert still.sum(dim=(1, 2, 3)).max() < 0.01 * hulls[0].sum()
@@ -257,16 +257,16 @@ def test_bad_landmarks_of_either_face_are_refused_and_leave_the_rest_of_the_batc
 @settings(deadline=None, max_examples=80)
 @given(
     seed=st.integers(0, 2**31), spread=st.floats(0, 120), other_spread=st.floats(0, 120), alike=st.booleans(),
-    x=st.floats(-50, 150), y=st.floats(-50, 150), size=st.sampled_from([(64, 64), (61, 97)]), kernels=st.sampled_from([opencv, tensors]),
+    x=st.floats(-50, 150), y=st.floats(-50, 150), size=st.sampled_from([(64, 64), (61, 97)]), ops=st.sampled_from([opencv, tensors]),
 )  # fmt: skip
 def test_any_landmarks_of_both_faces_give_a_blend_or_a_refusal(
-    seed: int, spread: float, other_spread: float, alike: bool, x: float, y: float, size: tuple[int, int], kernels: Any
+    seed: int, spread: float, other_spread: float, alike: bool, x: float, y: float, size: tuple[int, int], ops: Any
 ) -> None:
     draws = np.random.default_rng(seed)
     points = draws.uniform(-1, 1, (2, 1, 68, 2)) if not alike else np.repeat(draws.uniform(-1, 1, (1, 1, 68, 2)), 2, axis=0)
     marks = (points * np.reshape([spread, other_spread], (2, 1, 1, 1)) + (x, y)).astype(np.float32)
     images = torch.from_numpy(draws.integers(0, 256, (2, 1, 3, *size), np.uint8))
-    blend = make_cross_blends(images[0], marks[0], images[1], marks[1], Rng(np.array([seed])), params_of(), kernels)
+    blend = make_cross_blends(images[0], marks[0], images[1], marks[1], Rng(np.array([seed])), params_of(), ops)
     assert 0 <= blend.mask.min() <= blend.mask.max() <= 1
     assert torch.equal(blend.real, images[0])
     outside = (blend.mask == 0).expand_as(images[0])
@@ -292,9 +292,9 @@ def test_wrong_shapes_are_one_clear_sentence(wrong: str) -> None:
 
 
 @pytest.mark.parametrize("size", [128, 192])
-def test_both_kernels_agree_within_rounding(size: int) -> None:
+def test_opencv_and_tensors_agree_within_rounding(size: int) -> None:
     """A pixel of the contour that rounds to the other side is felt as far as the feathering reaches."""
-    first, second = (blend_faces(30, size, kernels=kernels) for kernels in (opencv, tensors))
+    first, second = (blend_faces(30, size, ops=ops) for ops in (opencv, tensors))
     for levels in ((first.fake.float() - second.fake).abs(), 255 * (first.mask - second.mask).abs()):
         assert levels.mean() < 0.1
         assert (levels > 4).float().mean() < 0.008

@@ -1,4 +1,4 @@
-"""Golden images: pseudo-fakes of three drawn faces with fixed keys, which both kernels must make again within rounding.
+"""Golden images: pseudo-fakes of three drawn faces with fixed keys, which both ops must make again within rounding.
 
 tests/golden/NAME.png: a row for each face with its real image, its fake and its mask (white for M = 1), pixel for pixel. Where the
 pseudo-fakes are meant to change, `python -m tests.unit.synthesis.test_golden` writes the files anew; look at them before you keep them.
@@ -32,7 +32,7 @@ SIZE = 128
 # transfers of colour, erosion and dilation, and every augmentation.
 KEYS = 3102 + np.arange(3)
 # Mean difference in grey levels, and share of those beyond four, up to which two sheets differ by rounding alone: a level as a rule, but
-# on the contour of a mask and after JPEG more. Both kernels differ by half as much.
+# on the contour of a mask and after JPEG more. Both ops differ by half as much.
 LIMITS = {"sbi": (0.15, 0.004), "bi": (0.15, 0.004), "augmented": (0.4, 0.01)}
 Picture = NDArray[np.uint8]
 
@@ -47,21 +47,21 @@ def faces(seed: int) -> tuple[Tensor, Points]:
     return (torch.stack([face_image(SIZE, 10 * seed + item) for item in range(3)]) * dots).to(torch.uint8), landmarks.numpy()
 
 
-def draw_sbi(keys: NDArray[np.int64], kernels: Any, **changes: Any) -> Picture:
-    blend = make_self_blends(*faces(1), Rng(keys), SynthesisParams.model_validate(changes), kernels)
+def draw_sbi(keys: NDArray[np.int64], ops: Any, **changes: Any) -> Picture:
+    blend = make_self_blends(*faces(1), Rng(keys), SynthesisParams.model_validate(changes), ops)
     return sheet(blend.real, blend.fake, blend.mask)
 
 
-def draw_bi(keys: NDArray[np.int64], kernels: Any, **changes: Any) -> Picture:
-    blend = make_cross_blends(*faces(1), *faces(2), Rng(keys), SynthesisParams.model_validate({"method": "bi", **changes}), kernels)
+def draw_bi(keys: NDArray[np.int64], ops: Any, **changes: Any) -> Picture:
+    blend = make_cross_blends(*faces(1), *faces(2), Rng(keys), SynthesisParams.model_validate({"method": "bi", **changes}), ops)
     return sheet(blend.real, blend.fake, blend.mask)
 
 
-def draw_augmented(keys: NDArray[np.int64], kernels: Any, **changes: Any) -> Picture:
+def draw_augmented(keys: NDArray[np.int64], ops: Any, **changes: Any) -> Picture:
     images, landmarks = faces(1)
-    blend = make_self_blends(images, landmarks, Rng(keys), SynthesisParams(), kernels)
+    blend = make_self_blends(images, landmarks, Rng(keys), SynthesisParams(), ops)
     points = torch.from_numpy(landmarks)
-    return sheet(*augment(blend.real, blend.fake, blend.mask, points, Rng(keys), AugmentParams.model_validate(changes), kernels)[:3])
+    return sheet(*augment(blend.real, blend.fake, blend.mask, points, Rng(keys), AugmentParams.model_validate(changes), ops)[:3])
 
 
 DRAWN: dict[str, Callable[..., Picture]] = {"sbi": draw_sbi, "bi": draw_bi, "augmented": draw_augmented}
@@ -86,9 +86,9 @@ def agree(name: str, drawn: Picture) -> bool:
 
 
 @pytest.mark.parametrize("name", DRAWN)
-@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
-def test_both_kernels_make_the_golden_images_within_rounding(name: str, kernels: Any) -> None:
-    assert agree(name, DRAWN[name](KEYS, kernels)), "if it is meant to look otherwise: python -m tests.unit.synthesis.test_golden"
+@pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
+def test_opencv_and_tensors_make_the_golden_images_within_rounding(name: str, ops: Any) -> None:
+    assert agree(name, DRAWN[name](KEYS, ops)), "if it is meant to look otherwise: python -m tests.unit.synthesis.test_golden"
 
 
 @pytest.mark.parametrize("name", DRAWN)

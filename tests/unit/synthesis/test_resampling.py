@@ -9,13 +9,13 @@ import torch
 
 from laanet_core.synthesis.ops import opencv, tensors
 from laanet_core.synthesis.ops.batches import put, take
-from laanet_core.synthesis.ops.protocol import Kernels
+from laanet_core.synthesis.ops.image_ops import ImageOps
 from laanet_core.synthesis.ops.resampling import gaussian_taps, resizing, smoothing
 
 CPU = torch.device("cpu")
 SIDES = np.array([[6, 9], [31, 40], [40, 17], [40, 40]])
 CANVAS = 40
-both = pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
+both = pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
 
 
 @pytest.mark.parametrize("kernels", [[3, 3, 3, 3], [11, 25, 31, 79], [1, 61, 5, 23]])
@@ -51,20 +51,20 @@ def test_resizing_is_opencvs_linear_one_of_each_side_on_its_canvas() -> None:
 
 
 @both
-def test_pixelate_shows_each_block_in_the_colour_of_its_central_pixel(kernels: Kernels) -> None:
+def test_pixelate_shows_each_block_in_the_colour_of_its_central_pixel(ops: ImageOps) -> None:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, 8, 12), np.uint8))
-    for image, coarse, factor in zip(images, kernels.pixelate(images, np.array([2.0, 4.0])), (2, 4), strict=True):
+    for image, coarse, factor in zip(images, ops.pixelate(images, np.array([2.0, 4.0])), (2, 4), strict=True):
         rows, columns = (torch.arange(length) // factor * factor + factor // 2 for length in (8, 12))
         assert torch.equal(coarse, image[:, rows][:, :, columns])
 
 
 @both
 @pytest.mark.parametrize("length", [3, 9, 15, 160])
-def test_pixelate_makes_blocks_of_any_factor_and_shifts_nothing_by_more_than_half_a_block(length: int, kernels: Kernels) -> None:
+def test_pixelate_makes_blocks_of_any_factor_and_shifts_nothing_by_more_than_half_a_block(length: int, ops: ImageOps) -> None:
     factors = np.array([0.8, 1, 1.25, 5 / 3, 2, 4])
     places = torch.arange(length)
     images = places.to(torch.uint8)[:, None].expand(6, 3, length, 4)
-    for coarse, factor in zip(kernels.pixelate(images, factors)[:, 0, :, 0].long(), factors, strict=True):
+    for coarse, factor in zip(ops.pixelate(images, factors)[:, 0, :, 0].long(), factors, strict=True):
         blocks = round(length / max(factor, 1))
         assert len(coarse.unique()) == blocks
         assert (coarse - places).abs().max() <= (length / blocks / 2 + 0.5 if factor > 1 else 0)

@@ -20,7 +20,7 @@ from laanet_core.synthesis.contact_sheet import COLUMNS, contact_sheet
 from laanet_core.synthesis.hulls import draw_polygons, hull_polygons, usable
 from laanet_core.synthesis.masks import draw_smoothing, elastic_shifts
 from laanet_core.synthesis.ops import opencv, tensors
-from laanet_core.synthesis.ops.protocol import Kernels
+from laanet_core.synthesis.ops.image_ops import ImageOps
 from laanet_core.synthesis.rng import Rng
 from laanet_core.synthesis.sbi import make_self_blends
 from tests.helpers.drawn_face import face_image, face_landmarks
@@ -127,22 +127,20 @@ def test_inputs_are_left_as_they_were() -> None:
 
 
 def masks_of(
-    hull: Hull, size: int, seeds: range, params: SynthesisParams, kernels: Kernels = opencv
+    hull: Hull, size: int, seeds: range, params: SynthesisParams, ops: ImageOps = opencv
 ) -> tuple[np.ndarray[Any, Any], torch.Tensor]:
     """The silhouette (size, size) of a hull of the drawn face, and soft masks (n, 1, size, size) of it."""
     draws = Rng(np.array(seeds))
     silhouette = draw_polygons([hull_polygons(face_landmarks(size).numpy(), hull)], size, size, CPU)
     shifts = elastic_shifts(draws, size, size, params, CPU)
-    masks = kernels.soften(silhouette.repeat(len(seeds), 1, 1, 1), shifts, draw_smoothing(draws, size, size, params))
+    masks = ops.soften(silhouette.repeat(len(seeds), 1, 1, 1), shifts, draw_smoothing(draws, size, size, params))
     return silhouette[0, 0].numpy(), masks
 
 
-@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
+@pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
 @pytest.mark.parametrize(("precision", "low", "high"), [("uint8", 0.98, 1.01), ("float", 0.70, 0.92)])
-def test_softened_area_stays_with_8_bit_masks_and_shrinks_with_float_ones(
-    precision: str, low: float, high: float, kernels: Kernels
-) -> None:
-    hull, masks = masks_of("face", 384, range(30), params_with(mask_precision=precision), kernels)
+def test_softened_area_stays_with_8_bit_masks_and_shrinks_with_float_ones(precision: str, low: float, high: float, ops: ImageOps) -> None:
+    hull, masks = masks_of("face", 384, range(30), params_with(mask_precision=precision), ops)
     assert low < float((masks > 0.5).sum()) / hull.sum() / 30 < high
     assert masks.amin(dim=(1, 2, 3)).tolist() == [0.0] * 30
     assert masks.amax(dim=(1, 2, 3)).tolist() == [1.0] * 30
@@ -225,16 +223,16 @@ def test_bad_landmarks_give_the_image_twice_an_empty_mask_and_not_ok(change: str
 @settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**31), spread=st.floats(0, 150), x=st.floats(-50, 200), y=st.floats(-50, 200),
-    precision=st.sampled_from(["uint8", "float"]), kernels=st.sampled_from([opencv, tensors]),
+    precision=st.sampled_from(["uint8", "float"]), ops=st.sampled_from([opencv, tensors]),
     size=st.sampled_from([(64, 64), (97, 131), (160, 160)]),
 )  # fmt: skip
 def test_any_landmarks_give_a_blend_or_a_refusal(
-    seed: int, spread: float, x: float, y: float, precision: str, kernels: Kernels, size: tuple[int, int]
+    seed: int, spread: float, x: float, y: float, precision: str, ops: ImageOps, size: tuple[int, int]
 ) -> None:
     draws = np.random.default_rng(seed)
     landmarks = (draws.uniform(-1, 1, (1, 68, 2)) * spread + (x, y)).astype(np.float32)
     image = torch.from_numpy(draws.integers(0, 256, (1, 3, *size), np.uint8))
-    blend = make_self_blends(image, landmarks, Rng(np.array([seed])), params_with(mask_precision=precision), kernels)
+    blend = make_self_blends(image, landmarks, Rng(np.array([seed])), params_with(mask_precision=precision), ops)
     assert 0 <= blend.mask.min() <= blend.mask.max() <= 1
     outside = (blend.mask == 0).expand_as(image)
     assert torch.equal(blend.fake[outside], blend.real[outside])

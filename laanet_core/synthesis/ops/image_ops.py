@@ -16,7 +16,7 @@ from laanet_core.synthesis.ops import opencv, tensors
 from laanet_core.synthesis.ops.types import Softening, Values
 
 
-class Kernels(Protocol):
+class ImageOps(Protocol):
     """images: uint8 RGB (B, 3, H, W), any memory format, returned as channels-last; masks: float32 (B, 1, H, W) in [0, 1]."""
 
     def warp(self, images: Tensor, matrices: Values) -> Tensor:
@@ -71,6 +71,6 @@ class Kernels(Protocol):
         """
 
 
-def kernels_for(device: torch.device) -> Kernels:
+def ops_for_device(device: torch.device) -> ImageOps:
     """The faster kernels for a device."""
     return opencv if device.type == "cpu" else tensors
