@@ -62,7 +62,7 @@ def extract_frames(rows: list[IndexRow], root: Path, out: Path, params: FramesPa
 
     rows: the index; root: folder to which their paths are relative. A fake is sampled at the frame numbers of its source, as far as it
     has them, so that both can be compared frame by frame; without a readable source it is sampled by its own length. Raises LaanetError
-    if a file has changed since it was indexed.
+    if a file is missing or its size has changed since it was indexed.
     """
     sources = [row for row in rows if not row.source_id]
     fakes = [row for row in rows if row.source_id]

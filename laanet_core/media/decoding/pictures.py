@@ -36,8 +36,8 @@ _UPRIGHT = {
 """EXIF orientation -> operation that turns the picture upright."""
 
 
-def pictures_of(folder: Path) -> list[Path]:
-    """Paths of the pictures directly in a folder, sorted by number if every stem is a number, else by name.
+def list_pictures(folder: Path) -> list[Path]:
+    """List the pictures directly in a folder, sorted by number if every stem is a number, else by name.
 
     Hidden files, other suffixes and links that lead out of the folder are ignored. Raises UndecodableError if there are no pictures.
     """

@@ -10,7 +10,7 @@ from typing import Protocol
 from laanet_core.formats import IMAGE_SUFFIXES
 from laanet_core.media.decoding.base import OUT_OF_MEMORY, UndecodableError, translated_errors
 from laanet_core.media.decoding.limits import MAX_MEMORY, memory_budget
-from laanet_core.media.decoding.pictures import PictureSource, pictures_of
+from laanet_core.media.decoding.pictures import PictureSource, list_pictures
 from laanet_core.media.decoding.video import VideoSource
 from laanet_core.types import Image
 
@@ -64,7 +64,7 @@ def _bounded_memory() -> Iterator[None]:
 
 def _open(path: Path) -> FrameSource:
     if path.is_dir():
-        return PictureSource(pictures_of(path))
+        return PictureSource(list_pictures(path))
     if not path.is_file():
         raise UndecodableError("it is not a file" if path.exists() else "the file does not exist")
     if path.stat().st_size == 0:

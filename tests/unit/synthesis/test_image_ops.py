@@ -1,4 +1,4 @@
-"""What pseudo-fakes are made of: OpenCV's and the tensors' ops agree, and both are what other libraries and plain sums say."""
+"""Image operations: OpenCV and tensors agree with each other, with other libraries and with plain formulas."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def smooth_masks(images: Tensor, draws: Generator) -> Tensor:
 
 
 def motions(images: Tensor, draws: Generator) -> NDArray[np.float64]:
-    """Turns, zooms and shifts about the centre, (B, 2, 3)."""
+    """Rotations, scalings and shifts about the centre, (B, 2, 3)."""
     sides, count = np.array(images.shape[:1:-1]), len(images)
     angle, scale = draws.uniform(-0.5, 0.5, count), draws.uniform(0.7, 1.4, count)
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
@@ -72,8 +72,8 @@ def softenings(images: Tensor, draws: Generator) -> tuple[Tensor, Tensor, Soften
     count, _, height, width = images.shape
     shifts = ndimage.gaussian_filter(draws.uniform(-1, 1, (count, 2, 96, 96)), (0, 0, 2, 2)) * 10
     sides = np.rint(np.array([height, width]) * draws.uniform(0.8, 1.25, (count, 1))).astype(np.int64)
-    ops, feathers = 2 * draws.integers(1, 5, (2, count)) + 1
-    softening = Softening(sides, np.arange(count) % 3 - 1, ops, feathers, draws.uniform(1, 12, count))
+    edges, feathers = 2 * draws.integers(1, 5, (2, count)) + 1
+    softening = Softening(sides, np.arange(count) % 3 - 1, edges, feathers, draws.uniform(1, 12, count))
     return (smooth_masks(images, draws) > 0.5).byte(), torch.from_numpy(shifts).float(), softening
 
 
@@ -94,8 +94,9 @@ ARGUMENTS: dict[str, Callable[[Tensor, Generator], tuple[Any, ...]]] = {
 }
 GIVES_MASKS = ["warp_masks", "soften"]
 GIVES_IMAGES = ["warp", "recolour", "pixelate", "sharpen", "blur", "add", "compress", "blend", "from_lab"]
-# Greatest difference and greatest mean of an image, for photographs and for noise. OpenCV places samples on a grid of 1/32 of a pixel and
-# has blurs and colour matrices in fixed point; a pixel on the contour of a mask that is softened falls here inside and there outside.
+# Largest difference and largest mean difference of an image, for photographs and for noise. OpenCV rounds sample positions to 1/32 of a
+# pixel and computes blurs and colour matrices in fixed point. A contour pixel of a softened mask can be inside with one and outside with
+# the other implementation.
 BOUNDS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "warp": ((5, 0.3), (9, 0.95)),
     "warp_masks": ((0.01, 0.001),) * 2,
@@ -113,20 +114,20 @@ BOUNDS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_opencv_and_tensors_agree(name: str, size: tuple[int, int], form: torch.memory_format) -> None:
-    for make, (most, mean) in zip((photographs, static), BOUNDS.get(name, ((0, 0),) * 2), strict=True):
+    for make, (limit, mean) in zip((photographs, static), BOUNDS.get(name, ((0, 0),) * 2), strict=True):
         draws = np.random.default_rng(SIZES.index(size))
         arguments = ARGUMENTS[name](make(*size, draws).contiguous(memory_format=form), draws)
         first, second = (getattr(ops, name)(*arguments) for ops in OPS.values())
         assert first.dtype == second.dtype
         difference = (first.float() - second.float()).abs()
-        assert difference.max() <= most
+        assert difference.max() <= limit
         assert difference.mean(dim=(1, 2, 3)).max() <= mean
 
 
 @both
 @pytest.mark.parametrize("form", [torch.contiguous_format, CHANNELS_LAST], ids=["contiguous", "channels-last"])
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_results_have_the_promised_form_and_inputs_stay(name: str, form: torch.memory_format, ops: ImageOps) -> None:
+def test_results_have_the_documented_form_and_inputs_are_not_modified(name: str, form: torch.memory_format, ops: ImageOps) -> None:
     draws = np.random.default_rng(0)
     arguments = ARGUMENTS[name](photographs(60, 45, draws).contiguous(memory_format=form), draws)
     before = copy.deepcopy(arguments)
@@ -149,8 +150,8 @@ def test_an_item_is_the_same_alone_as_in_a_batch(name: str, ops: ImageOps) -> No
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_tensors_never_wait_for_a_value(name: str) -> None:
-    """Tensors of the meta device hold no values: whatever asks for one, and would wait for a GPU, raises."""
+def test_tensors_never_synchronise_with_the_device(name: str) -> None:
+    """Tensors of the meta device have no values: operations that read one, and would synchronise with a GPU, raise."""
     draws = np.random.default_rng(0)
     arguments = ARGUMENTS[name](photographs(60, 45, draws), draws)
     found = getattr(tensors, name)(*(each.to("meta") if isinstance(each, Tensor) else each for each in arguments))
@@ -173,7 +174,7 @@ def test_warp_by_whole_pixels_shifts_and_mirrors_at_the_border(ops: ImageOps) ->
 
 
 @both
-def test_warp_takes_old_pixels_to_where_the_matrix_says(ops: ImageOps) -> None:
+def test_warp_moves_pixels_as_given_by_the_matrix(ops: ImageOps) -> None:
     draws = np.random.default_rng(0)
     images = photographs(97, 131, draws)
     matrices = motions(images, draws)
@@ -185,7 +186,7 @@ def test_warp_takes_old_pixels_to_where_the_matrix_says(ops: ImageOps) -> None:
 
 
 @both
-def test_recolour_sharpen_and_blur_are_what_plain_sums_say(ops: ImageOps) -> None:
+def test_recolour_sharpen_and_blur_equal_plain_formulas(ops: ImageOps) -> None:
     draws = np.random.default_rng(0)
     images = photographs(97, 131, draws)
     values, matrices, amounts, sigmas = images.numpy().astype(float), mixtures(images, draws), np.array([0.0, 0.3, 1.0]), [0.5, 1.3, 2.8]
@@ -211,7 +212,7 @@ def test_sharpen_leaves_flat_colours_and_raises_contrast_at_edges(ops: ImageOps)
 
 
 @both
-def test_colour_matrices_do_each_change_alone(ops: ImageOps) -> None:
+def test_colour_matrices_apply_each_change_separately(ops: ImageOps) -> None:
     colours = torch.tensor([[200, 100, 50], [90, 90, 90]], dtype=torch.uint8).T[None, :, None]
     changes = {
         "none": (0, 0, 0, 0),
@@ -222,10 +223,10 @@ def test_colour_matrices_do_each_change_alone(ops: ImageOps) -> None:
     }
     matrices = colour_matrices(*np.array([*changes.values()], float).T)
     found = dict(zip(changes, ops.recolour(colours.expand(5, -1, -1, -1), matrices).int()[:, :, 0], strict=True))
-    shown = colours[0, :, 0].int()
-    assert torch.equal(found["none"], shown)
-    assert torch.equal(found["contrast"], torch.round(shown * 1.1).int())
-    assert torch.equal(found["brightness"], torch.round(shown + 25.5).int())
+    original = colours[0, :, 0].int()
+    assert torch.equal(found["none"], original)
+    assert torch.equal(found["contrast"], torch.round(original * 1.1).int())
+    assert torch.equal(found["brightness"], torch.round(original + 25.5).int())
     assert (found["grey"][:, 0] - (0.299 * 200 + 0.587 * 100 + 0.114 * 50)).abs().max() <= 1
     assert (found["hue"][:, 1] - 90).abs().max() <= 1, "grey stays grey"
 
@@ -255,7 +256,7 @@ def test_blend_follows_equation_1_and_keeps_the_backgrounds_bytes_where_the_mask
 
 
 @both
-def test_lab_is_skimages_and_goes_back_to_the_same_bytes(ops: ImageOps) -> None:
+def test_lab_equals_skimages_and_converts_back_to_the_same_bytes(ops: ImageOps) -> None:
     images = torch.cat([photographs(97, 131, np.random.default_rng(0)), static(97, 131, np.random.default_rng(0))])
     lab = rgb2lab(as_pictures(images) / 255)
     assert np.abs(as_pictures(ops.to_lab(images)) - lab).max() < 0.05
@@ -263,29 +264,29 @@ def test_lab_is_skimages_and_goes_back_to_the_same_bytes(ops: ImageOps) -> None:
     assert (ops.from_lab(as_batch(lab.astype(np.float32))).int() - images.int()).abs().max() <= 1
 
 
-def test_colours_that_no_screen_shows_are_clipped_alike() -> None:
-    wild = np.random.default_rng(0).uniform([-40, -200, -200], [160, 200, 200], (2, 50, 60, 3)).astype(np.float32)
-    first, second = (ops.from_lab(as_batch(wild)).int() for ops in OPS.values())
+def test_colours_outside_srgb_are_clipped_equally() -> None:
+    out_of_gamut = np.random.default_rng(0).uniform([-40, -200, -200], [160, 200, 200], (2, 50, 60, 3)).astype(np.float32)
+    first, second = (ops.from_lab(as_batch(out_of_gamut)).int() for ops in OPS.values())
     assert (first - second).abs().max() <= 1
 
 
 @both
 @pytest.mark.parametrize(("edge", "kernel"), [(-1, 1), (-1, 7), (1, 5), (1, 21), (0, 9), (0, 15)])
-def test_softening_in_place_is_scipys_edge_and_feathering(edge: int, kernel: int, ops: ImageOps) -> None:
+def test_softening_without_shifts_equals_scipys_edge_and_feathering(edge: int, kernel: int, ops: ImageOps) -> None:
     silhouettes, _, _ = softenings(torch.zeros(3, 1, 97, 131), np.random.default_rng(0))
     same = np.tile([97, 131], (3, 1)), np.full(3, edge), np.full(3, kernel), np.array([3, 9, 25]), np.array([1.0, 4.0, 30.0])
     masks = ops.soften(silhouettes, torch.zeros(3, 2, 96, 96), Softening(*same))[:, 0].numpy()
     for mask, silhouette, feather, sigma in zip(masks, silhouettes[:, 0].numpy(), *same[3:], strict=True):
         if edge:
             kept = (ndimage.grey_erosion if edge < 0 else ndimage.grey_dilation)(silhouette, (kernel, kernel), mode="mirror")
-        else:  # the deviation that OpenCV gives to a kernel
+        else:  # the standard deviation that OpenCV derives from a kernel size
             kept = ndimage.gaussian_filter(silhouette * 1.0, 0.15 * kernel + 0.35, radius=kernel // 2, mode="mirror") > 0.5
         soft = ndimage.gaussian_filter(kept * 1.0, sigma, radius=feather // 2, mode="mirror")
         assert np.abs(mask - soft / soft.max()).max() < 1e-5
 
 
 @both
-def test_softening_moves_a_mask_against_its_shifts_and_keeps_its_place_at_any_resolution(ops: ImageOps) -> None:
+def test_softening_moves_a_mask_against_its_shifts_and_keeps_its_position_at_any_resolution(ops: ImageOps) -> None:
     silhouettes = torch.zeros(3, 1, 80, 100, dtype=torch.uint8)
     silhouettes[:2, :, 20:50, 30:70] = 1
     sides, ones = np.array([[80, 100], [96, 120], [64, 80]]), np.ones(3, np.int64)
@@ -294,4 +295,4 @@ def test_softening_moves_a_mask_against_its_shifts_and_keeps_its_place_at_any_re
     assert torch.equal(masks[0].nonzero().aminmax(dim=0).min, torch.tensor([24, 24]))
     assert torch.equal(masks[0], silhouettes[0, 0].roll((4, -6), dims=(0, 1)).float())
     assert ((masks[1] > 0.5) ^ (silhouettes[1, 0] > 0)).sum() <= 4
-    assert not masks[2].any(), "nothing gives nothing"
+    assert not masks[2].any(), "an empty silhouette gives an empty mask"

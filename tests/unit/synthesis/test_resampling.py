@@ -1,4 +1,4 @@
-"""Where pixels go: smoothing and resizing as matrices against OpenCV, blocks of pixelated images, and parts of batches."""
+"""Resampling: filtering and resizing as matrices against OpenCV, blocks of pixelated images, and indexing of batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from laanet_core.synthesis.ops import opencv, tensors
 from laanet_core.synthesis.ops.batches import put, take
 from laanet_core.synthesis.ops.image_ops import ImageOps
-from laanet_core.synthesis.ops.resampling import gaussian_taps, resizing, smoothing
+from laanet_core.synthesis.ops.resampling import filter_matrices, gaussian_taps, resize_matrices
 
 CPU = torch.device("cpu")
 SIDES = np.array([[6, 9], [31, 40], [40, 17], [40, 40]])
@@ -19,11 +19,11 @@ both = pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors
 
 
 @pytest.mark.parametrize("kernels", [[3, 3, 3, 3], [11, 25, 31, 79], [1, 61, 5, 23]])
-def test_smoothing_is_opencvs_blur_of_each_side_on_its_canvas(kernels: list[int]) -> None:
+def test_filter_matrices_equal_opencvs_blur_of_each_side_on_its_canvas(kernels: list[int]) -> None:
     images = np.random.default_rng(0).random((4, CANVAS, CANVAS), np.float32)
     sigmas = [0, 5.0, 9.0, 30.0]
     taps = [gaussian_taps(kernel, sigma) for kernel, sigma in zip(kernels, sigmas, strict=True)]
-    down, across = (smoothing(taps, sides, CANVAS, CPU) for sides in SIDES.T)
+    down, across = (filter_matrices(taps, sides, CANVAS, CPU) for sides in SIDES.T)
     found = (down @ torch.from_numpy(images) @ across.mT).numpy()
     for image, smooth, (height, width), kernel, sigma in zip(images, found, SIDES, kernels, sigmas, strict=True):
         part = np.ascontiguousarray(image[:height, :width])
@@ -33,15 +33,15 @@ def test_smoothing_is_opencvs_blur_of_each_side_on_its_canvas(kernels: list[int]
         assert not smooth[:, width:].any()
 
 
-def test_smoothing_keeps_the_sum_of_its_taps_up_to_the_border() -> None:
-    [matrix] = smoothing([gaussian_taps(79, 30)], np.array([CANVAS]), CANVAS, CPU)
+def test_filter_matrices_keep_the_sum_of_their_taps_up_to_the_border() -> None:
+    [matrix] = filter_matrices([gaussian_taps(79, 30)], np.array([CANVAS]), CANVAS, CPU)
     assert torch.allclose(matrix.sum(dim=1), torch.ones(CANVAS), atol=1e-6)
 
 
-def test_resizing_is_opencvs_linear_one_of_each_side_on_its_canvas() -> None:
+def test_resize_matrices_equal_opencvs_linear_resizing_of_each_side_on_its_canvas() -> None:
     images = np.random.default_rng(0).random((4, CANVAS, CANVAS), np.float32)
     after = np.array([[23, 40], [31, 7], [64, 50], [1, 80]])
-    down, across = (resizing(new, old, 80, CANVAS, CPU) for new, old in zip(after.T, SIDES.T, strict=True))
+    down, across = (resize_matrices(new, old, 80, CANVAS, CPU) for new, old in zip(after.T, SIDES.T, strict=True))
     found = (down @ torch.from_numpy(images) @ across.mT).numpy()
     for image, resized, old, new in zip(images, found, SIDES.tolist(), after.tolist(), strict=True):
         expected = cv2.resize(np.ascontiguousarray(image[: old[0], : old[1]]), new[::-1], interpolation=cv2.INTER_LINEAR)
@@ -80,7 +80,7 @@ def test_take_and_put_are_plain_indexing(items: list[int]) -> None:
         assert torch.equal(part, images[items])
         assert form is torch.contiguous_format or part.permute(0, 2, 3, 1).is_contiguous()
         changed = 255 - part
-        assert torch.equal(images, before), "what was taken is a copy"
+        assert torch.equal(images, before), "take returns a copy"
         put(images, at, changed)
         expected[items] = changed
         assert torch.equal(images, expected)
