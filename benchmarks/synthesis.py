@@ -29,7 +29,7 @@ from laanet_core.params import AugmentParams, SynthesisParams
 from laanet_core.runtime.memory import keep_freed_memory
 from laanet_core.synthesis import augment
 from laanet_core.synthesis.bi import make_cross_blends
-from laanet_core.synthesis.ops.protocol import kernels_for
+from laanet_core.synthesis.ops.image_ops import ops_for_device
 from laanet_core.synthesis.rng import Rng
 from laanet_core.synthesis.sbi import make_self_blends
 from laanet_core.training.pairs import pair_targets
@@ -41,17 +41,17 @@ WAYS = {"sbi": ("sbi", False), "sbi, augmented": ("sbi", True), "bi": ("bi", Fal
 
 
 class Stopwatch:
-    """Kernels that note how long each of them takes, and the same for any other step."""
+    """Image operations that note how long each of them takes, and the same for any other step."""
 
     def __init__(self, device: torch.device) -> None:
-        self.device, self.kernels = device, kernels_for(device)
+        self.device, self.ops = device, ops_for_device(device)
         self.seconds: dict[str, float] = defaultdict(float)
         self.kernel_seconds = 0.0
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def kernel(*arguments: Any) -> Any:
             before = self.now()
-            result = getattr(self.kernels, name)(*arguments)
+            result = getattr(self.ops, name)(*arguments)
             spent = self.now() - before
             self.seconds[name] += spent
             self.kernel_seconds += spent

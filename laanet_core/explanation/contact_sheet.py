@@ -16,7 +16,7 @@ from laanet_core.explanation.overlay import Colours, overlay
 from laanet_core.media.decoding.base import UndecodableError
 from laanet_core.media.decoding.pictures import read_picture
 from laanet_core.media.faces.crops import crop
-from laanet_core.media.faces.precropped import whole_box
+from laanet_core.media.faces.precropped import enclosing_square
 from laanet_core.media.storage.shards import encode_png
 from laanet_core.model import load_model
 from laanet_core.runtime.executor import one_thread
@@ -72,7 +72,7 @@ def _face(path: Path, size: int) -> Image:
         rgb = read_picture(path)
     except UndecodableError as error:
         raise LaanetError(f"{path}: {error}; give face crops as BMP, JPEG, PNG or WebP.") from None
-    return crop(rgb, whole_box(rgb), size)
+    return crop(rgb, enclosing_square(rgb), size)
 
 
 def _explanations(checkpoint: Path, pictures: Sequence[Path]) -> list[Explanation]:

@@ -1,1 +1,1 @@
-"""From video files to faces: frames, crops, landmarks, shards."""
+"""From video files to faces: decoding, frames, face crops, landmarks and their storage."""

@@ -1,4 +1,4 @@
-"""The frames stage: evenly spaced frames of every video, lossless, one tar shard a video."""
+"""The frames stage: evenly spaced frames of every video, lossless, one tar shard per video."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from laanet_core.datasets.index import IndexRow
 from laanet_core.errors import LaanetError
 from laanet_core.formats import IMAGE_SUFFIXES
 from laanet_core.media.decoding.base import UndecodableError, select_frames
-from laanet_core.media.decoding.source import FrameSource, open_source
+from laanet_core.media.decoding.source import open_source
 from laanet_core.media.storage.shards import DIGEST, Note, encode_png, read_note, write_shard
 from laanet_core.params import FramesParams
 from laanet_core.status import Status, summarise
@@ -29,7 +29,7 @@ COLUMNS = ["video_id", "status", "reason", "n_frames", "frame_count", "width", "
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """Note of a video's shard. n_frames: frames in it; frame_count: frames of the file; width, height: of its frames."""
+    """Facts in the note of a video's shard. n_frames: number in the shard; frame_count: number in the file; width, height: in pixels."""
 
     status: Status
     reason: str = ""
@@ -41,9 +41,12 @@ class VideoFacts:
 
 @dataclass(frozen=True)
 class FramesTask:
-    """One video to sample. size_bytes: of its file when the index was made, None where it could not be read then;
-    total: frames of the pristine video of a fake, whose frame numbers it takes, or None for its own; counts: how many frames, its own
-    split's number and, of a pristine video, those of the splits of its fakes; made: the account of the shard."""
+    """Sample one video.
+
+    size_bytes: size of its file when it was indexed, None if it could not be read then; total: for a fake, number of frames of its source
+    video, whose frame numbers it uses, None for its own number of frames; counts: how many frames to sample, for the video's own split
+    and, for a source video, for the splits of its fakes; made: the account of the shard.
+    """
 
     video_id: str
     path: str
@@ -55,18 +58,18 @@ class FramesTask:
 
 
 def extract_frames(rows: list[IndexRow], root: Path, out: Path, params: FramesParams, work: WorkDir, executor: Executor) -> str:
-    """Sample every video of an index into `out`: a tar a video and videos.csv; returns the summary line.
+    """Sample every video of an index into `out`: one tar per video and videos.csv; returns the summary line.
 
-    rows: the index; root: folder their paths are relative to. A fake takes the frame numbers of its source, as far as it has them, so
-    that both can be compared frame by frame; a fake without a readable source takes its own. Raises LaanetError when a file is no
-    longer what it was when the index was made.
+    rows: the index; root: folder to which their paths are relative. A fake is sampled at the frame numbers of its source, as far as it
+    has them, so that both can be compared frame by frame; without a readable source it is sampled by its own length. Raises LaanetError
+    if a file is missing or its size has changed since it was indexed.
     """
     sources = [row for row in rows if not row.source_id]
     fakes = [row for row in rows if row.source_id]
     splits: dict[str, set[str]] = {row.video_id: {row.split} for row in rows}
     for fake in fakes:
         splits.setdefault(fake.source_id, set()).add(fake.split)
-    counts = {name: tuple(sorted({params.count[split] for split in wanted})) for name, wanted in splits.items()}  # type: ignore[index]
+    counts = {video_id: tuple(sorted({params.count[split] for split in names})) for video_id, names in splits.items()}  # type: ignore[index]
     code = code_key(sample_video)
     plan = _Plan(root, params.minimum, counts, code)
     items = _sample(sources, plan, work, executor, "frames")
@@ -83,8 +86,11 @@ def extract_frames(rows: list[IndexRow], root: Path, out: Path, params: FramesPa
 
 @dataclass
 class _Plan:
-    """What is asked of the videos. root: their folder; counts: frames of each; code: key of what samples them; totals: frames that a
-    source's file has."""
+    """Makes the tasks of videos.
+
+    root: folder of the videos; minimum: see frames.minimum; counts: see `FramesTask`; code: key of the sampling code; totals: number of
+    frames of each source.
+    """
 
     root: Path
     minimum: int
@@ -93,7 +99,7 @@ class _Plan:
     totals: Mapping[str, int] = field(default_factory=dict)
 
     def task(self, row: IndexRow) -> FramesTask:
-        """The task of one video."""
+        """The task for one video of the index."""
         size = row.size_bytes if row.digest else None
         path, total = str((self.root / row.path).absolute()), self.totals.get(row.source_id) or None
         counts = self.counts[row.video_id]
@@ -102,7 +108,7 @@ class _Plan:
 
 
 def _sample(rows: Sequence[IndexRow], plan: _Plan, work: WorkDir, executor: Executor, label: str) -> dict[str, Path]:
-    """Shards of some videos."""
+    """Sample the given videos: video_id -> its shard."""
     if not rows:
         return {}
     tasks = {row.video_id: plan.task(row) for row in rows}
@@ -116,27 +122,27 @@ def sample_video(task: FramesTask, path: Path) -> None:
 
 
 def give_up_video(task: FramesTask, path: Path, reason: str) -> None:
-    """Write the shard of a video that cannot be decoded: a note alone."""
+    """Write the shard of a video on which the worker failed: only a note with the reason."""
     write_shard(path, [Note(task.video_id, asdict(VideoFacts(Status.UNREADABLE, reason)), task.made)])
 
 
 def _members(task: FramesTask) -> Iterator[tuple[str, bytes] | Note]:
     _check_unchanged(task)
-    found, size = 0, (0, 0)
+    decoded, size = 0, (0, 0)
     try:
-        with open_source(Path(task.path)) as opened:
-            numbers = _frame_numbers(task, opened.frame_count)
-            for number, rgb in opened.frames(number for number in numbers if number < opened.frame_count):
+        with open_source(Path(task.path)) as source:
+            numbers = _frame_numbers(task, source.frame_count)
+            for number, rgb in source.frames(number for number in numbers if number < source.frame_count):
                 yield f"{task.video_id}/{number:06d}.png", encode_png(rgb)
-                found, size = found + 1, (rgb.shape[1], rgb.shape[0])
-            facts = _facts(task, opened, found, numbers, size)
+                decoded, size = decoded + 1, (rgb.shape[1], rgb.shape[0])
+            facts = _facts(task, source.frame_count, numbers, decoded, size)
     except UndecodableError as error:
         facts = VideoFacts(Status.UNREADABLE, str(error))
     yield Note(task.video_id, asdict(facts), task.made)
 
 
 def _check_unchanged(task: FramesTask) -> None:
-    """Refuse a file that the index knows otherwise: what is missing here may be a folder that is not mounted, and no broken video."""
+    """Raise LaanetError if the file differs from the index: the folder may not be mounted, so the video must not count as unreadable."""
     if task.size_bytes is None:
         return
     try:
@@ -144,34 +150,31 @@ def _check_unchanged(task: FramesTask) -> None:
     except OSError:
         same = False
     if not same:
-        raise LaanetError(
-            f"{task.path}: is not there any more, or not as the index knows it; check that its folder is mounted and run again."
-        )
+        raise LaanetError(f"{task.path}: missing, or its size differs from the index; check that its folder is mounted, then run again.")
 
 
 def _frame_numbers(task: FramesTask, total: int) -> list[int]:
-    """Which frames to ask for: the source's where it is known."""
+    """Numbers of the frames to sample: those of the source if its number of frames is known, else the video's own."""
     return sorted({number for count in task.counts for number in select_frames(task.total or total, count)})
 
 
-def _facts(task: FramesTask, opened: FrameSource, found: int, numbers: Sequence[int], size: tuple[int, int]) -> VideoFacts:
-    """The note of a video of which `found` frames of those asked for were decoded."""
-    total = opened.frame_count
-    asked, beyond = len(numbers), sum(number >= total for number in numbers)
-    if total == 0 or (asked and not found):
+def _facts(task: FramesTask, total: int, numbers: Sequence[int], decoded: int, size: tuple[int, int]) -> VideoFacts:
+    """Facts of a video with `total` frames, of which `decoded` of the requested `numbers` were decoded with a size (width, height)."""
+    requested, beyond = len(numbers), sum(number >= total for number in numbers)
+    if total == 0 or (requested and not decoded):
         return VideoFacts(Status.UNREADABLE, f"none of its {total} frames can be decoded", 0, total)
     minimum = min(task.minimum, total) if Path(task.path).suffix.lower() in IMAGE_SUFFIXES else task.minimum
-    if found < minimum:
-        reason = f"{found} of {asked} sampled frames can be decoded; at least {minimum} are needed (frames.minimum)"
+    if decoded < minimum:
+        reason = f"{decoded} of {requested} sampled frames can be decoded; at least {minimum} are needed (frames.minimum)"
         return VideoFacts(Status.TOO_FEW_FRAMES, reason, 0, total, *size)
-    lost = asked - beyond - found
-    reasons = [f"{lost} of {asked} sampled frames cannot be decoded"] if lost else []
-    reasons += [f"{beyond} of {asked} frames of its source lie beyond its end"] if beyond else []
-    return VideoFacts(Status.OK, "; ".join(reasons), found, total, *size)
+    lost = requested - beyond - decoded
+    reasons = [f"{lost} of {requested} sampled frames cannot be decoded"] if lost else []
+    reasons += [f"{beyond} of {requested} frames sampled from its source are beyond its end"] if beyond else []
+    return VideoFacts(Status.OK, "; ".join(reasons), decoded, total, *size)
 
 
 def _publish(video_id: str, note: Mapping[str, Any], item: Path, out: Path) -> Mapping[str, Any]:
-    """Link a finished video into the output and give its row of videos.csv."""
+    """Link the shard of a usable video into the output; returns its row of videos.csv."""
     usable = note["status"] == Status.OK
     if usable:
         link_item(item, output_path(out, video_id, ".tar"))

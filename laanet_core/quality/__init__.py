@@ -1,1 +1,1 @@
-"""Mask-SSIM: how close a fake is to its source, and the bins of it."""
+"""Mask-SSIM, the similarity of a fake to its source, and its bins."""

@@ -1,8 +1,8 @@
-"""Mask-SSIM: how close a fake's head is to the pristine one (Li et al. 2020, Celeb-DF, sec. 3.3; after Ma et al. 2017).
+"""Mask-SSIM: similarity of a fake's head to the source's (Li et al. 2020, Celeb-DF, sec. 3.3; after Ma et al. 2017).
 
-Both images are cropped with the box of the source and compared at the size of the crops. SSIM is that of Wang et al. 2004:
-luminance, Gaussian window with sigma 1.5, biased covariances, here with its map averaged over the head. Luminance, as in that paper: the
-mean over RGB was 0.004 to 0.012 lower on four real pairs (FF++ FaceSwap 0.85, GHOST 0.87 and 0.89, inswapper 0.87 at 384 pixels).
+Both images are cropped with the crop box of the source and compared at crop size. SSIM is computed as by Wang et al. 2004: on luminance,
+with a Gaussian window of sigma 1.5 and biased covariances; its map is averaged over the head. Averaging over RGB instead gives values 0.004
+to 0.012 lower, measured on four real pairs (FF++ FaceSwap 0.85, GHOST 0.87 and 0.89, inswapper 0.87, at 384 pixels).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ BROWS = slice(17, 27)
 
 
 def head_mask(points: NDArray[np.floating], shape: tuple[int, int], forehead: float) -> Mask:
-    """Head region (H, W): the hull of the 68 landmarks and of the brows moved up over the forehead.
+    """Head region (H, W): convex hull of the 68 landmarks and of the brows raised over the forehead.
 
-    points: (68, 2) pixels (x, y); shape: (H, W); forehead: how far the brows move, in distances from the middle of the brows
-    to the tip of the chin, along that line. What lies outside the image is cut off. Raises ValueError for other or non-finite points.
+    points: (68, 2) in pixels (x, y); shape: (H, W); forehead: how far the brows are raised, relative to the line from the tip of the chin
+    to the middle of the brows and along it. The hull is clipped to the image. Raises ValueError for points that are not 68 or not finite.
     """
     if points.shape != (68, 2) or not np.isfinite(points).all():
         raise ValueError(f"expected 68 finite landmarks (68, 2), found {points.shape}")
@@ -37,14 +37,14 @@ def head_mask(points: NDArray[np.floating], shape: tuple[int, int], forehead: fl
 
 
 def mask_ssim(fake: Image, real: Image, mask: Mask) -> float:
-    """Mean of the SSIM map of two RGB images (H, W, 3) over a mask (H, W); 1 for identical heads.
+    """Mean SSIM of two RGB images (H, W, 3) over a mask (H, W); 1 for identical heads.
 
-    Raises ValueError when the sizes differ or the mask is empty.
+    Raises ValueError if the sizes differ or the mask is empty.
     """
     if fake.shape != real.shape or fake.shape[:2] != mask.shape:
         raise ValueError(f"sizes differ: fake {fake.shape}, real {real.shape}, mask {mask.shape}")
     if not mask.any():
-        raise ValueError("the head lies outside the image")
+        raise ValueError("the head is outside the image")
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (fake, real)]
     _, ssim_map = structural_similarity(
         *grey, data_range=255, gaussian_weights=True, sigma=SSIM_SIGMA, use_sample_covariance=False, full=True

@@ -1,4 +1,4 @@
-"""Mask-SSIM of a data set: each fake compared with its source, frame by frame, and the tables of it."""
+"""The quality stage: Mask-SSIM of each fake of a data set against its source, frame by frame, and its tables."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from laanet_core.store.items import run_items
 from laanet_core.store.outputs import output_path
 from laanet_core.store.work_dir import WorkDir, item_key
 from laanet_core.store.writing import write_json
+from laanet_core.types import Points
 
 COLUMNS = ["video_id", "source_id", "method", "n_frames", "mask_ssim", "bin", "status", "reason"]
 FRAME_COLUMNS = ["video_id", "frame", "mask_ssim"]
@@ -35,11 +36,11 @@ DECIMALS = 6
 
 
 class Pair(NamedTuple):
-    """What a worker needs to compare one fake with its source.
+    """Input of a worker: one fake and its source.
 
-    fake_shard: frames of the fake; source_shard: crops of the source; digests: of their contents; frames: numbers to
-    compare; boxes (n, 4): crop boxes of the source in frame pixels; points (n, 68, 2): its landmarks in crop pixels; size: pixels of a
-    crop's side.
+    fake_shard: frames of the fake; source_shard: crops of the source; digests: of the contents of both; frames: numbers of the frames to
+    compare; boxes: (n, 4), crop boxes of the source in frame pixels; points: (n, 68, 2), landmarks of the source in crop pixels; size:
+    side of a crop in pixels; forehead: see `head_mask`.
     """
 
     fake_id: str
@@ -49,7 +50,7 @@ class Pair(NamedTuple):
     digests: tuple[str, str]
     frames: list[int]
     boxes: NDArray[np.float64]
-    points: NDArray[np.float32]
+    points: Points
     size: int
     forehead: float
 
@@ -63,9 +64,9 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True)
 class QualityFiles:
-    """What the earlier stages made of one data set.
+    """Outputs of the earlier stages for one data set.
 
-    index: CSV; frames, crops: folders of tars with their videos.csv; landmarks: HDF5 file of the crops, its CSV beside it.
+    index: CSV; frames, crops: folders of tars with videos.csv; landmarks: HDF5 file, with a CSV of the same name next to it.
     """
 
     index: Path
@@ -76,7 +77,7 @@ class QualityFiles:
 
 @dataclass(frozen=True)
 class QualityTables:
-    """The files to write: CSV with one row a fake, one row a frame, one row a bin; JSON with the account of what made them."""
+    """Files to write: CSVs with one row per fake, per frame and per bin; JSON with their account."""
 
     videos: Path
     frames: Path
@@ -85,14 +86,14 @@ class QualityTables:
 
     @classmethod
     def of(cls, folder: Path, name: str) -> QualityTables:
-        """Those of the data set `name` in a folder."""
+        """Files of the data set `name` in a folder."""
         return cls(folder / f"{name}.csv", folder / f"{name}_frames.csv", folder / f"{name}_bins.csv", folder / f"{name}.json")
 
 
 def score_quality(files: QualityFiles, out: QualityTables, params: QualityParams, size: int, work: WorkDir, executor: Executor) -> str:
-    """Mask-SSIM of every fake of a data set against its source, per video and per frame, and the bins; returns the summary line.
+    """Write the Mask-SSIM of every fake of a data set, per video and per frame, and its bins; returns the summary line.
 
-    size: pixels of a crop's side. A fake that cannot be compared is a row with a status and a reason. Only face 0, the largest, is
+    size: side of a crop in pixels. A fake that cannot be compared gets a row with a status and a reason. Only face 0, the largest, is
     compared.
     """
     with LandmarkStore(files.landmarks) as store:
@@ -116,7 +117,7 @@ def score_quality(files: QualityFiles, out: QualityTables, params: QualityParams
 
 
 def compare_pair(pair: Pair, path: Path) -> None:
-    """Write the Mask-SSIM of each frame of a pair as JSON {frame: value}; a frame whose head lies outside the crop is left out."""
+    """Write the Mask-SSIM of each frame of a pair as JSON {frame: value}; frames whose head is outside the crop are left out."""
     values = {}
     with Shard(Path(pair.fake_shard), pair.digests[0]) as fakes, Shard(Path(pair.source_shard), pair.digests[1]) as sources:
         for frame, box, points in zip(pair.frames, pair.boxes, pair.points, strict=True):
@@ -130,12 +131,12 @@ def compare_pair(pair: Pair, path: Path) -> None:
 
 
 def give_up_pair(pair: Pair, path: Path, reason: str) -> None:
-    """Write why a pair cannot be compared."""
+    """Write the item of a pair on which the worker failed: the reason."""
     write_json(path, {"reason": reason})
 
 
 class _Inputs:
-    """The earlier stages' tables of one data set, and the pairs that can be made of them."""
+    """Tables of the earlier stages for one data set, from which pairs are prepared."""
 
     def __init__(self, files: QualityFiles, store: LandmarkStore) -> None:
         self.files, self.store = files, store
@@ -146,7 +147,7 @@ class _Inputs:
         self.boxes = _largest_face_boxes(files.crops / "faces.csv")
 
     def pair(self, row: IndexRow, forehead: float, size: int) -> Pair | Failure:
-        """The fake and its source, ready to compare, or why they cannot be."""
+        """The fake and its source, ready to compare, or the reason why they cannot be compared."""
         failure = self._failure(row)
         if failure:
             return failure
@@ -155,23 +156,23 @@ class _Inputs:
         fake_shard = output_path(self.files.frames, row.video_id, ".tar")
         with Shard(fake_shard) as shard:
             names = set(shard.names())
-        shared = sorted(frame for frame in points if f"{row.video_id}/{frame:06d}.png" in names and frame in self.boxes.get(source, {}))
-        if not shared:
+        common = sorted(frame for frame in points if f"{row.video_id}/{frame:06d}.png" in names and frame in self.boxes.get(source, {}))
+        if not common:
             return Failure(Status.NO_SOURCE, f"no frame in common with the landmarks of source {source}")
-        boxes = np.array([self.boxes[source][frame] for frame in shared])
+        boxes = np.array([self.boxes[source][frame] for frame in common])
         source_shard = output_path(self.files.crops, source, ".tar")
-        stacked = np.stack([points[frame] for frame in shared])
+        stacked = np.stack([points[frame] for frame in common])
         paths = (str(fake_shard.absolute()), str(source_shard.absolute()))
         digests = (self.frames[row.video_id]["digest"], self.crops[source]["digest"])
-        return Pair(row.video_id, source, *paths, digests, shared, boxes, stacked, size, forehead)
+        return Pair(row.video_id, source, *paths, digests, common, boxes, stacked, size, forehead)
 
     def _failure(self, row: IndexRow) -> Failure | None:
-        """The first of the earlier stages' outcomes that forbids a comparison."""
+        """The first reason in the earlier stages' tables that prevents a comparison, or None."""
         own = self.crops[row.video_id]
         if own["status"] != Status.OK:
             return Failure(own["status"], own["reason"])
         if not row.source_id:
-            return Failure(Status.NO_SOURCE, "the index names no pristine video for it")
+            return Failure(Status.NO_SOURCE, "the index has no source video for it")
         if row.source_id not in self.index:
             return Failure(Status.NO_SOURCE, f"source {row.source_id} is not in the index")
         for table in (self.frames, self.crops, self.landmarks):
@@ -180,20 +181,20 @@ class _Inputs:
                 return Failure(Status.NO_SOURCE, f"source {row.source_id} is {source['status']}: {source['reason']}")
         sizes = [f"{video['width']}x{video['height']}" for video in (self.frames[row.video_id], self.frames[row.source_id])]
         if sizes[0] != sizes[1]:
-            return Failure(Status.NO_SOURCE, f"it has {sizes[0]} pixels and its source {row.source_id} {sizes[1]}")
+            return Failure(Status.NO_SOURCE, f"its size {sizes[0]} differs from {sizes[1]} of source {row.source_id}")
         return None
 
-    def _points(self, video_id: str) -> dict[int, NDArray[np.float32]]:
+    def _points(self, video_id: str) -> dict[int, Points]:
         """Frame number -> landmarks (68, 2) of the largest face."""
         stored = zip(self.store.frames(video_id), self.store.faces(video_id), self.store.points(video_id), strict=True)
         return {int(frame): points for frame, face, points in stored if face == 0}
 
 
 def _account(files: QualityFiles, params: QualityParams, size: int) -> Account:
-    """What makes the tables."""
+    """Account of the tables: parameters, inputs and code."""
     settings = flatten({"quality": params.model_dump(mode="json"), "crops": {"size": size}})
     inputs = {"index": files.index, "frames": files.frames, "crops": files.crops, "landmarks": files.landmarks}
-    return Account(settings, {f"{role}/{path.name}": input_digest(path) for role, path in inputs.items()}, _code())
+    return Account(settings, {f"{role}/{path.name}": input_digest(path) for role, path in inputs.items()}, code_key(compare_pair))
 
 
 def _by_video(path: Path, columns: list[str]) -> dict[str, dict[str, str]]:
@@ -210,22 +211,20 @@ def _largest_face_boxes(path: Path) -> dict[str, dict[int, list[float]]]:
 
 
 def _pair_key(pair: Pair) -> str:
-    """Everything that determines the item of a pair; the bins do not."""
+    """Key of everything that determines the item of a pair, which excludes the bins."""
     geometry = hashlib.sha256(pair.boxes.tobytes() + pair.points.tobytes()).hexdigest()
-    return item_key(shards=pair.digests, frames=pair.frames, geometry=geometry, size=pair.size, forehead=pair.forehead, code=_code())
-
-
-def _code() -> str:
-    return code_key(compare_pair)
+    return item_key(
+        shards=pair.digests, frames=pair.frames, geometry=geometry, size=pair.size, forehead=pair.forehead, code=code_key(compare_pair)
+    )
 
 
 def _video_row(row: IndexRow, prepared: Pair | Failure, n_frames: int, value: float | None, edges: Sequence[float]) -> dict[str, Any]:
-    """One row of the table of videos: the mean over frames and its bin, or the failure."""
+    """The row of a fake in the table of videos: its mean over frames and its bin, or the failure."""
     failure = prepared if isinstance(prepared, Failure) else Failure(Status.OK, "")
     if failure.status == Status.OK and value is None:
-        failure = Failure(Status.NO_LANDMARKS, f"the head of source {row.source_id} lies outside its crops")
+        failure = Failure(Status.NO_LANDMARKS, f"the head of source {row.source_id} is outside its crops")
     label = bin_label(value, edges) if value is not None else ""
-    reason = failure.reason if label or value is None else "Mask-SSIM lies outside quality.bins"
+    reason = failure.reason if label or value is None else "Mask-SSIM is outside quality.bins"
     return {
         "video_id": row.video_id, "source_id": row.source_id, "method": row.method, "n_frames": n_frames,
         "mask_ssim": value, "bin": label, "status": str(failure.status), "reason": reason,

@@ -1,4 +1,4 @@
-"""Pseudo-fakes and their targets."""
+"""Pseudo-fakes, their augmentation and their training targets."""
 
 from laanet_core.synthesis.augment import Augmented, augment
 from laanet_core.synthesis.bi import cross_blend

@@ -1,4 +1,4 @@
-"""Blended images: a real face blended with another person's of nearly the same landmarks (Face X-ray; reference_facts, section 5)."""
+"""Blended images (BI, Face X-ray): a real face blended with another person's (docs/paper_and_official.md, section 5)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from torch import Tensor
 
 from laanet_core.errors import LaanetError
 from laanet_core.params import SynthesisParams
-from laanet_core.synthesis.blending import Blend, Made, blend_where, check_batch
-from laanet_core.synthesis.hulls import Points, draw_polygons, usable_faces
-from laanet_core.synthesis.masks import affine_shifts, draw_edges, draw_hulls, elastic_shifts
+from laanet_core.synthesis.blending import Blend, RawBlend, blend_usable, check_batch
+from laanet_core.synthesis.hulls import draw_polygons, usable_faces
+from laanet_core.synthesis.masks import affine_shifts, draw_bi_softening, draw_hulls, elastic_shifts
 from laanet_core.synthesis.ops.batches import put, take
-from laanet_core.synthesis.ops.protocol import Kernels, kernels_for
+from laanet_core.synthesis.ops.image_ops import ImageOps, ops_for_device
 from laanet_core.synthesis.ops.types import Values
 from laanet_core.synthesis.rng import Rng, draw_keys
+from laanet_core.types import Points
 
-SMALLEST_DEVIATION = 1.0
-LARGEST_GAIN = 3.0
-LARGEST_SCALE = 4.0
+MIN_DEVIATION = 1.0
+"""Smallest standard deviation of a Lab channel that is divided by, in Lab units."""
+MAX_GAIN = 3.0
+"""Largest gain of a Lab channel, and inverse of the smallest."""
+MAX_SCALE = 4.0
+"""Largest scale of an accepted affine fit, and inverse of the smallest."""
 
 
 def cross_blend(
@@ -32,9 +36,9 @@ def cross_blend(
 ) -> Blend:
     """Make one pseudo-fake from each real face and a face of another person, on the images' device.
 
-    images, others: uint8 (B, 3, H, W) RGB, the background and the foreground of each; landmarks, other_landmarks: (B, 68, 2) crop pixels
-    (x, y); generator: the only source of chance, one draw of it an item; params: by default the published values. `real` is the given
-    image, and the blend's ratio 1. Whom to pair with whom: `neighbours.nearest_faces`. Raises LaanetError for other shapes or types.
+    images, others: uint8 (B, 3, H, W) RGB, backgrounds and foregrounds; landmarks, other_landmarks: (B, 68, 2) in crop pixels (x, y);
+    generator: the only source of randomness, with one draw per item; params: by default the published values. In the result, `real` is
+    the given image and `ratio` is 1. For choosing the pairs, see `neighbours.nearest_faces`. Raises LaanetError for other shapes or types.
     """
     check_batch(images, landmarks)
     check_batch(others, other_landmarks, "others")
@@ -52,68 +56,70 @@ def make_cross_blends(
     other_landmarks: Points,
     rng: Rng,
     params: SynthesisParams,
-    kernels: Kernels | None = None,
+    ops: ImageOps | None = None,
 ) -> Blend:
-    """`cross_blend` with the draws of each item and, if wanted, other kernels than the device's own."""
-    chosen = kernels or kernels_for(images.device)
-    good = usable_faces(landmarks, *images.shape[-2:]) & usable_faces(other_landmarks, *others.shape[-2:])
+    """See `cross_blend`. rng: of the B items; ops: by default those of the images' device."""
+    device_ops = ops or ops_for_device(images.device)
+    usable = usable_faces(landmarks, *images.shape[-2:]) & usable_faces(other_landmarks, *others.shape[-2:])
     fits = np.tile(np.eye(2, 3), (len(images), 1, 1))
-    there = np.flatnonzero(good)
-    if len(there):
-        fits[there] = fit_affine(other_landmarks[there], landmarks[there])
+    items = np.flatnonzero(usable)
+    if len(items):
+        fits[items] = fit_affine(other_landmarks[items], landmarks[items])
 
-    def make(part: Tensor, items: NDArray[np.int64]) -> Made:
-        return _blend(part, landmarks[items], take(others, items), fits[items], rng[items], params, chosen)
+    def make(part: Tensor, items: NDArray[np.int64]) -> RawBlend:
+        return _blend(part, landmarks[items], take(others, items), fits[items], rng[items], params, device_ops)
 
-    return blend_where(images, good & _sound(fits), make)
+    return blend_usable(images, usable & _is_plausible(fits), make)
 
 
 def fit_affine(sources: Points, targets: Points) -> Values:
-    """Affine matrices (B, 2, 3) that take points (B, n, 2) nearest to others (B, n, 2) in the least-squares sense."""
+    """Least-squares affine matrices (B, 2, 3) that map points `sources` (B, n, 2) to `targets` (B, n, 2)."""
     homogeneous = np.concatenate([sources, np.ones_like(sources[..., :1])], axis=2).astype(np.float64)
-    turned = homogeneous.transpose(0, 2, 1)
-    return np.asarray(np.linalg.solve(turned @ homogeneous, turned @ targets).transpose(0, 2, 1), np.float64)
+    transposed = homogeneous.transpose(0, 2, 1)
+    return np.asarray(np.linalg.solve(transposed @ homogeneous, transposed @ targets).transpose(0, 2, 1), np.float64)
 
 
-def _sound(matrices: Values) -> NDArray[np.bool_]:
-    """Where affine matrices (B, 2, 3) neither mirror nor scale any direction by more than LARGEST_SCALE or less than its inverse, (B,)."""
+def _is_plausible(matrices: Values) -> NDArray[np.bool_]:
+    """Whether affine matrices (B, 2, 3) do not mirror, and scale all directions by 1 / MAX_SCALE to MAX_SCALE: bool (B,)."""
     scales = np.linalg.svd(matrices[:, :, :2], compute_uv=False)
-    sound = (scales[:, 0] <= LARGEST_SCALE) & (scales[:, 1] >= 1 / LARGEST_SCALE) & (np.linalg.det(matrices[:, :, :2]) > 0)
-    return np.asarray(sound, np.bool_)
+    plausible = (scales[:, 0] <= MAX_SCALE) & (scales[:, 1] >= 1 / MAX_SCALE) & (np.linalg.det(matrices[:, :, :2]) > 0)
+    return np.asarray(plausible, np.bool_)
 
 
-def _blend(images: Tensor, landmarks: Points, others: Tensor, fits: Values, rng: Rng, params: SynthesisParams, kernels: Kernels) -> Made:
-    """The pseudo-fakes of pairs that are all usable."""
+def _blend(images: Tensor, landmarks: Points, others: Tensor, fits: Values, rng: Rng, params: SynthesisParams, ops: ImageOps) -> RawBlend:
+    """Blend pairs, all of which are usable."""
     height, width = images.shape[-2:]
     silhouettes = draw_polygons(draw_hulls(landmarks, rng, params), height, width, images.device)
-    sizes = (rng, height, width, params, images.device)
-    mask = kernels.soften(silhouettes, elastic_shifts(*sizes) + affine_shifts(*sizes), draw_edges(*sizes[:-1]))
-    warped = kernels.warp(others, fits)
-    foreground = transfer_colours(warped, images, silhouettes, rng.bernoulli("mean colour", params.bi.mean_colour), kernels)
-    return Made(kernels.blend(foreground, images, mask), images, mask, np.ones(len(images)))
+    settings = (rng, height, width, params)
+    shifts = elastic_shifts(*settings, images.device) + affine_shifts(*settings, images.device)
+    mask = ops.soften(silhouettes, shifts, draw_bi_softening(*settings))
+    warped = ops.warp(others, fits)
+    foreground = transfer_colours(warped, images, silhouettes, rng.bernoulli("mean colour", params.bi.mean_colour), ops)
+    return RawBlend(ops.blend(foreground, images, mask), images, mask, np.ones(len(images)))
 
 
-def transfer_colours(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, mean_only: NDArray[np.bool_], kernels: Kernels) -> Tensor:
-    """Foregrounds (B, 3, H, W) with the colours that the backgrounds have in a region, uint8 (B, 1, H, W) of 0 and 1 and not empty.
+def transfer_colours(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, mean_only: NDArray[np.bool_], ops: ImageOps) -> Tensor:
+    """Give foregrounds (B, 3, H, W) the colour statistics of the backgrounds in a region.
 
-    mean_only: (B,) where only the mean of red, green and blue is taken over; elsewhere mean and deviation in Lab (Reinhard et al. 2001).
+    region: uint8 (B, 1, H, W) of 0 and 1, not empty; mean_only: bool (B,), True to match the mean of red, green and blue only, False to
+    match mean and standard deviation in Lab (Reinhard et al. 2001).
     """
     changed = torch.empty_like(foregrounds, memory_format=torch.channels_last)
     for transfer, items in ((_shift_means, np.flatnonzero(mean_only)), (_match_in_lab, np.flatnonzero(~mean_only))):
         if len(items):
-            put(changed, items, transfer(take(foregrounds, items), take(backgrounds, items), take(region, items), kernels))
+            put(changed, items, transfer(take(foregrounds, items), take(backgrounds, items), take(region, items), ops))
     return changed
 
 
-def _shift_means(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, kernels: Kernels) -> Tensor:
-    (mean, _), (wanted, _) = (kernels.moments(images, region) for images in (foregrounds, backgrounds))
-    offset = (wanted - mean).double().cpu().numpy()
+def _shift_means(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, ops: ImageOps) -> Tensor:
+    (mean, _), (target_mean, _) = (ops.moments(images, region) for images in (foregrounds, backgrounds))
+    offset = (target_mean - mean).double().cpu().numpy()
     matrices = np.concatenate([np.tile(np.eye(3), (len(offset), 1, 1)), offset[..., None]], axis=2)
-    return kernels.recolour(foregrounds, matrices)
+    return ops.recolour(foregrounds, matrices)
 
 
-def _match_in_lab(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, kernels: Kernels) -> Tensor:
-    lab = kernels.to_lab(foregrounds)
-    (mean, deviation), (wanted, wanted_deviation) = (kernels.moments(values, region) for values in (lab, kernels.to_lab(backgrounds)))
-    gain = (wanted_deviation / deviation.clamp(min=SMALLEST_DEVIATION)).clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
-    return kernels.from_lab(kernels.scale(lab, gain, wanted - gain * mean))
+def _match_in_lab(foregrounds: Tensor, backgrounds: Tensor, region: Tensor, ops: ImageOps) -> Tensor:
+    lab = ops.to_lab(foregrounds)
+    (mean, deviation), (target_mean, target_deviation) = (ops.moments(values, region) for values in (lab, ops.to_lab(backgrounds)))
+    gain = (target_deviation / deviation.clamp(min=MIN_DEVIATION)).clamp(1 / MAX_GAIN, MAX_GAIN)
+    return ops.from_lab(ops.scale(lab, gain, target_mean - gain * mean))

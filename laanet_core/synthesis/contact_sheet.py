@@ -1,4 +1,4 @@
-"""A contact sheet of pseudo-fakes and their targets, to be looked at."""
+"""Contact sheet of pseudo-fakes and their targets, for visual inspection."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _GAP, _TITLE = 4, 24
 
 
 def contact_sheet(blend: Blend, targets: Targets, size: int) -> Image:
-    """One row an image: real, fake, M, B, vulnerable points, heat map and consistency, as RGB (height, width, 3) with a line of titles.
+    """Draw an RGB contact sheet (height, width, 3) with titles and one row per image: COLUMNS.
 
-    blend: of B images; targets: of their masks; size: side of a tile in pixels. M and B are those that blend, also where the official
-    targets have them without the ratio. Images whose landmarks allow no blend have an empty mask.
+    blend: of B images; targets: of their masks; size: side of a tile in pixels. M and B include the blend ratio, even if the official
+    targets are computed without it. Images with unusable landmarks have an empty mask.
     """
     return np.vstack([_titles(size), *(_row(_tiles(blend, targets, item), size) for item in range(len(blend.ok)))])
 
 
 def _tiles(blend: Blend, targets: Targets, item: int) -> list[Image]:
-    """The seven pictures of one item, each at its own resolution."""
+    """The tiles of one item, each at its own resolution."""
     real, fake = (np.ascontiguousarray(images[item].permute(1, 2, 0).cpu().numpy()) for images in (blend.real, blend.fake))
     maps = [_grey(values[item]) for values in (blend.mask, blend.boundary, targets.heatmap, targets.consistency)]
     stride = fake.shape[1] / targets.heatmap.shape[-1]
@@ -39,7 +39,7 @@ def _grey(values: Tensor) -> Image:
 
 
 def _mark(image: Image, points: list[list[int]], anchor: list[int], stride: float) -> Image:
-    """The image with its vulnerable points in green and the anchor of the consistency in red."""
+    """Mark the vulnerable points of an image in green and the anchor of the consistency in red."""
     marked = image.copy()
     for row, column in points:
         _dot(marked, row, column, stride, (0, 255, 0))
@@ -55,7 +55,7 @@ def _dot(image: Image, row: int, column: int, stride: float, colour: tuple[int, 
 
 
 def _row(tiles: list[Image], size: int) -> Image:
-    """Tiles at one size, side by side on white."""
+    """Resize tiles to one size and place them side by side on white."""
     scaled = [cv2.resize(tile, (size, size), interpolation=cv2.INTER_AREA if len(tile) > size else cv2.INTER_NEAREST) for tile in tiles]
     padded = [cv2.copyMakeBorder(tile, 0, _GAP, 0, _GAP, cv2.BORDER_CONSTANT, value=(255, 255, 255)) for tile in scaled]
     return np.hstack(padded).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Self-blended images: a real face blended with a changed copy of itself (reference_facts, section 5)."""
+"""Self-blended images (SBI): a real face blended with a transformed copy of itself (docs/paper_and_official.md, section 5)."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from laanet_core.params import SbiParams, SynthesisParams
-from laanet_core.synthesis.blending import Blend, Made, blend_where, check_batch
-from laanet_core.synthesis.hulls import Points, draw_polygons, usable_faces
-from laanet_core.synthesis.masks import draw_hulls, draw_smoothing, elastic_shifts, unit_of
+from laanet_core.synthesis.blending import Blend, RawBlend, blend_usable, check_batch
+from laanet_core.synthesis.hulls import draw_polygons, usable_faces
+from laanet_core.synthesis.masks import draw_hulls, draw_sbi_softening, elastic_shifts, relative_size
 from laanet_core.synthesis.ops.batches import put, take
 from laanet_core.synthesis.ops.colour import colour_matrices
-from laanet_core.synthesis.ops.protocol import Kernels, kernels_for
+from laanet_core.synthesis.ops.image_ops import ImageOps, ops_for_device
 from laanet_core.synthesis.ops.types import Values
 from laanet_core.synthesis.rng import Rng, draw_keys
+from laanet_core.types import Points
 
-# The published +-0.3 comes without a unit: 8-bit steps of two degrees, since .3 of a circle makes green faces.
+# The published hue range of +-0.3 has no unit. It is read as steps of two degrees (OpenCV's 8-bit hue): 0.3 of a circle makes faces green.
 HUE_STEP = np.deg2rad(2)
 
 
 def self_blend(images: Tensor, landmarks: Tensor, generator: torch.Generator, params: SynthesisParams | None = None) -> Blend:
     """Make one pseudo-fake from each real face, on the images' device.
 
-    images: uint8 (B, 3, H, W) RGB; landmarks: (B, 68, 2) crop pixels (x, y); generator: the only source of chance, one draw of it
-    an item, whatever its device; params: by default the published values. The colour change falls on the background in half of the cases:
-    `real` is then the changed image, so that a real and its fake have the same bytes outside the mask.
+    images: uint8 (B, 3, H, W) RGB; landmarks: (B, 68, 2) in crop pixels (x, y); generator: the only source of randomness, on any device,
+    with one draw per item; params: by default the published values. By default the colour change is applied to the background in half of
+    the cases. `real` is then the changed image, so that a real image and its fake have equal bytes outside the mask.
     Raises LaanetError for other shapes or types.
     """
     check_batch(images, landmarks)
@@ -34,30 +35,30 @@ def self_blend(images: Tensor, landmarks: Tensor, generator: torch.Generator, pa
     return make_self_blends(images, points, Rng(draw_keys(len(images), generator)), params or SynthesisParams())
 
 
-def make_self_blends(images: Tensor, landmarks: Points, rng: Rng, params: SynthesisParams, kernels: Kernels | None = None) -> Blend:
-    """`self_blend` with the draws of each item and, if wanted, other kernels than the device's own."""
-    chosen = kernels or kernels_for(images.device)
+def make_self_blends(images: Tensor, landmarks: Points, rng: Rng, params: SynthesisParams, ops: ImageOps | None = None) -> Blend:
+    """See `self_blend`. rng: of the B items; ops: by default those of the images' device."""
+    device_ops = ops or ops_for_device(images.device)
 
-    def make(part: Tensor, items: NDArray[np.int64]) -> Made:
-        return _blend(part, landmarks[items], rng[items], params, chosen)
+    def make(part: Tensor, items: NDArray[np.int64]) -> RawBlend:
+        return _blend(part, landmarks[items], rng[items], params, device_ops)
 
-    return blend_where(images, usable_faces(landmarks, *images.shape[-2:]), make)
+    return blend_usable(images, usable_faces(landmarks, *images.shape[-2:]), make)
 
 
-def _blend(images: Tensor, landmarks: Points, rng: Rng, params: SynthesisParams, kernels: Kernels) -> Made:
-    """The pseudo-fakes of images that are all usable."""
+def _blend(images: Tensor, landmarks: Points, rng: Rng, params: SynthesisParams, ops: ImageOps) -> RawBlend:
+    """Blend images, all of which are usable."""
     height, width = images.shape[-2:]
     motion = _draw_motions(rng, height, width, params.sbi)
-    mask = _draw_masks(landmarks, motion, rng, images, params, kernels)
-    changed = change_colours(images, rng, params.sbi, kernels)
-    source, target = _share_out(changed, images, rng.bernoulli("change source", params.sbi.change_source))
+    mask = _draw_masks(landmarks, motion, rng, images, params, ops)
+    changed = change_colours(images, rng, params.sbi, ops)
+    source, target = _assign(changed, images, rng.bernoulli("change source", params.sbi.change_source))
     ratio = rng.choice("blend ratio", params.sbi.blend_ratios)
     mask = mask * torch.as_tensor(ratio, dtype=torch.float32, device=images.device)[:, None, None, None]
-    return Made(kernels.blend(kernels.warp(source, motion), target, mask), target, mask, ratio)
+    return RawBlend(ops.blend(ops.warp(source, motion), target, mask), target, mask, ratio)
 
 
-def _share_out(changed: Tensor, images: Tensor, on_source: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
-    """Sources and targets: the changed images are the former where on_source (B,), and the latter elsewhere."""
+def _assign(changed: Tensor, images: Tensor, on_source: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+    """Source and target images: the changed image is the source where `on_source` (B,) is True, else the target."""
     items = np.flatnonzero(~on_source)
     source, target = changed.clone(), images.clone()
     put(source, items, take(images, items))
@@ -65,42 +66,44 @@ def _share_out(changed: Tensor, images: Tensor, on_source: NDArray[np.bool_]) ->
     return source, target
 
 
-def _draw_masks(landmarks: Points, motion: Values, rng: Rng, images: Tensor, params: SynthesisParams, kernels: Kernels) -> Tensor:
-    """Masks (B, 1, H, W) of the faces where their sources are moved to."""
+def _draw_masks(landmarks: Points, motion: Values, rng: Rng, images: Tensor, params: SynthesisParams, ops: ImageOps) -> Tensor:
+    """Draw masks (B, 1, H, W) of the faces at the positions to which `motion` moves the sources."""
     height, width = images.shape[-2:]
     hulls = draw_hulls(landmarks, rng, params)
-    moved = [[polygon @ to[:, :2].T + to[:, 2] for polygon in polygons] for polygons, to in zip(hulls, motion, strict=True)]
+    moved = [[polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in polygons] for polygons, matrix in zip(hulls, motion, strict=True)]
     silhouettes = draw_polygons(moved, height, width, images.device)
     shifts = elastic_shifts(rng, height, width, params, images.device)
-    return kernels.soften(silhouettes, shifts, draw_smoothing(rng, height, width, params))
+    return ops.soften(silhouettes, shifts, draw_sbi_softening(rng, height, width, params))
 
 
 def _draw_motions(rng: Rng, height: int, width: int, params: SbiParams) -> Values:
-    """Affine matrices (B, 2, 3) from source to target pixels: a shift across and down, and a scale about the centre."""
+    """Draw affine matrices (B, 2, 3) from source to target pixels (x, y): a shift, and scaling about the centre."""
     scale = rng.uniform("motion scale", params.scale, 1 / params.scale)
-    shift = np.column_stack([rng.uniform(f"motion {axis}", -part, part) for axis, part in (("x", params.shift_x), ("y", params.shift_y))])
+    shift = np.column_stack(
+        [rng.uniform(f"motion {axis}", -limit, limit) for axis, limit in (("x", params.shift_x), ("y", params.shift_y))]
+    )
     centre = np.array([width - 1, height - 1]) / 2
     offset = (1 - scale)[:, None] * centre + shift * (width, height)
     return np.concatenate([np.eye(2) * scale[:, None, None], offset[..., None]], axis=2)
 
 
-def change_colours(images: Tensor, rng: Rng, params: SbiParams, kernels: Kernels) -> Tensor:
-    """Shift of the channels, hue, saturation, brightness and contrast in one matrix, then either a coarser or a sharper image."""
+def change_colours(images: Tensor, rng: Rng, params: SbiParams, ops: ImageOps) -> Tensor:
+    """Change RGB shift, hue, saturation, brightness and contrast in one colour matrix, then either pixelate or sharpen each image."""
     changes = (
         ("contrast", params.contrast),
         ("brightness", params.brightness),
         ("saturation", params.saturation),
         ("hue", params.hue * HUE_STEP),
     )
-    matrices = colour_matrices(*(rng.uniform(name, -most, most) for name, most in changes))
+    matrices = colour_matrices(*(rng.uniform(name, -limit, limit) for name, limit in changes))
     shifts = rng.uniform("rgb shift", -params.rgb_shift, params.rgb_shift, count=3)
     matrices[..., 3] += np.where(rng.bernoulli("rgb shifted", params.rgb_shift_probability)[:, None], shifts, 0)
-    changed = kernels.recolour(images, matrices)
+    changed = ops.recolour(images, matrices)
     coarse = rng.bernoulli("pixelated", params.pixelate_probability)
-    factors = rng.choice("pixelate", params.pixelate) * unit_of(*images.shape[-2:])
+    factors = rng.choice("pixelate", params.pixelate) * relative_size(*images.shape[-2:])
     amounts = rng.uniform("sharpen", *params.sharpen)
-    for kernel, items, values in ((kernels.pixelate, coarse, factors), (kernels.sharpen, ~coarse, amounts)):
-        if items.any():
-            at = np.flatnonzero(items)
-            put(changed, at, kernel(take(changed, at), values[at]))
+    for operation, selected, values in ((ops.pixelate, coarse, factors), (ops.sharpen, ~coarse, amounts)):
+        if selected.any():
+            items = np.flatnonzero(selected)
+            put(changed, items, operation(take(changed, items), values[items]))
     return changed

@@ -107,7 +107,7 @@ def test_a_shard_that_was_exchanged_is_not_used(project: Project) -> None:
     one.unlink()
     one.write_bytes(content)
     output = project.dvc("repro", "--force", "--single-item", "--no-run-cache", "train", succeeds=False)
-    assert re.search(r"error: \S*\.tar: its content is not that of videos\.csv", output), output
+    assert re.search(r"error: \S*\.tar: its content differs from videos\.csv", output), output
 
 
 def test_an_artefact_of_an_earlier_version_is_refused(project: Project) -> None:

@@ -1,1 +1,1 @@
-"""From files to frames: videos, pictures and folders of pictures."""
+"""Decoding: frames of videos, pictures and folders of pictures."""

@@ -1,4 +1,4 @@
-"""Bounds on what a file of unknown origin may claim and take: picture size, number of frames, memory."""
+"""Limits for files of unknown origin: picture size, number of frames, memory."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ MAX_SIDE = 16384
 MAX_PIXELS = 10**8
 MAX_FRAMES = 10**7
 SPARE_PAYLOAD = 64 << 20
-"""Bytes that packets may have beyond four times those of their file."""
+"""Bytes that the packets of a file may hold in excess of four times its size."""
 MAX_MEMORY = 2 << 30
-"""Bytes that opening and decoding one file may add to a process: 8K video of ten bits was seen to take 1.2 GiB."""
+"""Bytes that opening and decoding one file may add to the process. A 10-bit 8K video was measured at 1.2 GiB."""
 
 _lock = threading.Lock()
 _budgets: list[int] = []
-_limits_before = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-_used_before = 0
+_original_limits = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+_original_bytes = 0
 
 
 def check_size(width: int, height: int) -> None:
-    """Refuse sizes that no camera makes, before memory is taken for them; raises UndecodableError."""
+    """Raise UndecodableError for an implausible picture size, before memory is allocated for it."""
     if width < 1 or height < 1:
         raise UndecodableError("it has no picture size")
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise UndecodableError(f"it claims {width}x{height} pixels; at most {MAX_SIDE} a side and {MAX_PIXELS} in all are accepted")
+        raise UndecodableError(f"it claims {width}x{height} pixels; the maximum is {MAX_SIDE} per side and {MAX_PIXELS} in total")
 
 
 def check_frame_count(count: int) -> None:
-    """Refuse a number of frames that no camera makes; raises UndecodableError."""
+    """Raise UndecodableError for an implausible number of frames."""
     if count > MAX_FRAMES:
         raise UndecodableError(f"it claims more than {MAX_FRAMES} frames")
 
 
 def check_payload(size: int, file_size: int) -> None:
-    """Refuse packets that together hold far more bytes than their file, which an index can claim by naming the same ones again and again.
+    """Raise UndecodableError if the packets together hold far more bytes than their file.
 
-    A container may compress its packets, hence the room. Raises UndecodableError.
+    A damaged index can list the same packets many times. The limit is generous because a container may compress its packets.
     """
     if size > 4 * file_size + SPARE_PAYLOAD:
         raise UndecodableError("its packets claim more bytes than the file has")
@@ -49,10 +49,10 @@ def check_payload(size: int, file_size: int) -> None:
 
 @contextmanager
 def memory_budget(budget: int) -> Iterator[None]:
-    """Let this process take at most `budget` bytes more than it has; beyond that, allocations in C and in Python fail.
+    """Let this process allocate at most `budget` more bytes; beyond that, allocations in C and in Python fail.
 
-    A header that claims the world then ends as an error of its reader and not as a machine without memory. The limit is the process's
-    own (soft RLIMIT_DATA); where several threads are inside, their budgets add up, and the last one to leave restores what was.
+    A file whose header claims a huge size then causes an error in its decoder instead of exhausting the machine's memory. The limit is
+    the soft RLIMIT_DATA of the process. Budgets of several threads add up; the last thread to leave restores the original limit.
     """
     with _lock:
         _budgets.append(budget)
@@ -66,17 +66,17 @@ def memory_budget(budget: int) -> Iterator[None]:
 
 
 def _apply_budgets(first: bool) -> None:
-    """Set the soft limit for the budgets of all threads inside, counted from what the process had when the first came in."""
-    global _limits_before, _used_before
+    """Set the soft limit to the memory in use when the first thread entered, plus the budgets of all threads inside."""
+    global _original_limits, _original_bytes
     if first:
-        _limits_before, _used_before = resource.getrlimit(resource.RLIMIT_DATA), _data_bytes()
-    soft, hard = _limits_before
+        _original_limits, _original_bytes = resource.getrlimit(resource.RLIMIT_DATA), _data_bytes()
+    soft, hard = _original_limits
     if _budgets:
-        wanted = _used_before + sum(_budgets)
-        soft = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft)
+        limit = _original_bytes + sum(_budgets)
+        soft = limit if soft == resource.RLIM_INFINITY else min(limit, soft)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _data_bytes() -> int:
-    """Bytes of private writable memory of this process, which is what RLIMIT_DATA counts (Linux 4.7 and later)."""
+    """Bytes of private writable memory of this process, which RLIMIT_DATA limits (Linux 4.7 and later)."""
     return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()

@@ -1,6 +1,6 @@
-"""FrameSource of pictures: a single image, or those of a folder in their natural order, decoded by Pillow.
+"""Pictures as a FrameSource: a single picture, or the pictures of a folder in natural order, decoded by Pillow.
 
-Pillow tells a picture's size before it decodes and reports one that is cut short; OpenCV fills what is missing with grey.
+Pillow gives the size of a picture before decoding it and reports truncated files, where OpenCV fills the missing part with grey.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from laanet_core.media.decoding.base import OUT_OF_MEMORY, UndecodableError
 from laanet_core.media.decoding.limits import MAX_PIXELS, check_frame_count, check_size
 from laanet_core.types import Image
 
-# Pillow warns of broken tags and of large sizes; what matters here is a reason of its own
+# Pillow warns of broken tags and large sizes; what matters of these is reported as an UndecodableError
 warnings.filterwarnings("ignore", module="PIL")
 
 FORMATS = ("BMP", "JPEG", "PNG", "WEBP")
@@ -33,16 +33,18 @@ _UPRIGHT = {
     7: PIL.Image.Transpose.TRANSVERSE,
     8: PIL.Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation -> what makes it upright."""
+"""EXIF orientation -> operation that turns the picture upright."""
 
 
-def pictures_of(folder: Path) -> list[Path]:
-    """The pictures directly in a folder: by number where every stem is one, else by name. Hidden files, other suffixes and links that
-    lead out of the folder do not count. Raises UndecodableError where there are none."""
+def list_pictures(folder: Path) -> list[Path]:
+    """List the pictures directly in a folder, sorted by number if every stem is a number, else by name.
+
+    Hidden files, other suffixes and links that lead out of the folder are ignored. Raises UndecodableError if there are no pictures.
+    """
     home = folder.resolve()
-    found = [path for path in folder.iterdir() if not path.name.startswith(".") and path.suffix.lower() in IMAGE_SUFFIXES]
-    check_frame_count(len(found))
-    paths = [path for path in found if _is_member(path, home)]
+    candidates = [path for path in folder.iterdir() if not path.name.startswith(".") and path.suffix.lower() in IMAGE_SUFFIXES]
+    check_frame_count(len(candidates))
+    paths = [path for path in candidates if _is_member(path, home)]
     if not paths:
         raise UndecodableError("the folder has no pictures")
     if all(path.stem.isascii() and path.stem.isdigit() for path in paths):
@@ -51,15 +53,16 @@ def pictures_of(folder: Path) -> list[Path]:
 
 
 def _is_member(path: Path, home: Path) -> bool:
+    """Whether a path is a file and not a link out of the folder `home`."""
     if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(home):
         return False
     return path.is_file()
 
 
 class PictureSource:
-    """Pictures as frames, numbered from 0 in the order given; their sizes may differ.
+    """Pictures as frames, numbered from 0 in the given order; their sizes may differ.
 
-    Raises UndecodableError, with the first one's reason, when not one has a header that can be read.
+    Raises UndecodableError, with the reason of the first picture, if none of them has a readable header.
     """
 
     def __init__(self, paths: list[Path]) -> None:
@@ -68,7 +71,7 @@ class PictureSource:
         self.width, self.height = _first_size(paths)
 
     def frames(self, numbers: Iterable[int]) -> Iterator[tuple[int, Image]]:
-        """See `FrameSource`; a picture that is alone states its reason."""
+        """See `FrameSource`. A single picture that cannot be decoded raises UndecodableError instead of being left out."""
         for number in sorted({number for number in numbers if 0 <= number < self.frame_count}):
             try:
                 rgb = read_picture(self._paths[number])
@@ -79,11 +82,11 @@ class PictureSource:
             yield number, rgb
 
     def close(self) -> None:
-        """Nothing stays open between pictures."""
+        """Do nothing: no file stays open between pictures."""
 
 
 def _first_size(paths: list[Path]) -> tuple[int, int]:
-    """(width, height) of the first picture that has them; raises UndecodableError, with the first one's reason, when none has."""
+    """(width, height) of the first picture with a readable header; raises UndecodableError, with the first reason, if there is none."""
     first_reason: UndecodableError | None = None
     for path in paths:
         try:
@@ -95,7 +98,7 @@ def _first_size(paths: list[Path]) -> tuple[int, int]:
 
 
 def read_picture(path: Path) -> Image:
-    """A picture of any depth and colour model as upright RGB (H, W, 3) uint8, its alpha left out; raises UndecodableError."""
+    """Decode a picture of any bit depth and colour model to upright RGB (H, W, 3) uint8 without alpha; raises UndecodableError."""
     with _opened(path) as picture:
         upright = _UPRIGHT.get(_orientation(picture))
         rgb = _rgb_of(picture)
@@ -103,14 +106,14 @@ def read_picture(path: Path) -> Image:
 
 
 def _rgb_of(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """The decoded picture with 8 bits a channel; of 16 bits the upper ones, where Pillow alone would clip."""
+    """The decoded picture as 8-bit RGB. Of 16 bits the upper 8 are kept, where Pillow would clip."""
     if picture.mode.startswith("I"):
         return PIL.Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
     return picture.convert("RGB")
 
 
 def _orientation(picture: PIL.Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none or the tags are broken: the picture may be whole all the same."""
+    """The EXIF orientation; 1 if there is none or the tags are broken, since the picture itself may be intact."""
     try:
         return int(picture.getexif().get(_ORIENTATION, 1))
     except Exception:
@@ -119,7 +122,7 @@ def _orientation(picture: PIL.Image.Image) -> int:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[PIL.Image.Image]:
-    """The picture with its header read and its size accepted; whatever goes wrong inside is this picture's UndecodableError."""
+    """Open a picture and check its size; any error inside the context becomes an UndecodableError."""
     try:
         with path.open("rb") as file, PIL.Image.open(file, formats=FORMATS) as picture:
             check_size(*picture.size)
@@ -134,5 +137,5 @@ def _opened(path: Path) -> Iterator[PIL.Image.Image]:
         raise UndecodableError(OUT_OF_MEMORY) from None
     except OSError as error:
         raise UndecodableError(f"the picture cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # Pillow's readers raise whatever their arithmetic on a damaged file leads to
+    except Exception as error:  # Pillow's decoders raise arbitrary exceptions for damaged files
         raise UndecodableError(f"the picture cannot be read: {type(error).__name__}") from None

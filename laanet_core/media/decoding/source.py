@@ -1,4 +1,4 @@
-"""FrameSource: a video, a picture or a folder of pictures, opened once, counted and decoded by frame number."""
+"""FrameSource: common interface of videos, pictures and folders of pictures, decoded by frame number."""
 
 from __future__ import annotations
 
@@ -8,40 +8,43 @@ from pathlib import Path
 from typing import Protocol
 
 from laanet_core.formats import IMAGE_SUFFIXES
-from laanet_core.media.decoding.base import OUT_OF_MEMORY, UndecodableError, stating_reasons
+from laanet_core.media.decoding.base import OUT_OF_MEMORY, UndecodableError, translated_errors
 from laanet_core.media.decoding.limits import MAX_MEMORY, memory_budget
-from laanet_core.media.decoding.pictures import PictureSource, pictures_of
+from laanet_core.media.decoding.pictures import PictureSource, list_pictures
 from laanet_core.media.decoding.video import VideoSource
 from laanet_core.types import Image
 
 
 class FrameSource(Protocol):
-    """Numbered frames. frame_count: how many there are, from 0; width, height: pixels of the first picture, before it is turned upright."""
+    """Frames numbered from 0 to frame_count - 1.
+
+    width, height: size in pixels of the first picture, before it is turned upright.
+    """
 
     frame_count: int
     width: int
     height: int
 
     def frames(self, numbers: Iterable[int]) -> Iterator[tuple[int, Image]]:
-        """(number, RGB image (H, W, 3) uint8, upright) of the frames asked for, ascending; those that cannot be decoded are left out.
+        """Yield (number, upright RGB image (H, W, 3) uint8) of the requested frames, ascending; undecodable frames are left out.
 
-        Raises UndecodableError when decoding cannot go on, such as for want of memory.
+        Raises UndecodableError if decoding cannot continue, for example when memory runs out.
         """
         ...
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close open files."""
         ...
 
 
 @contextmanager
 def open_source(path: Path) -> Iterator[FrameSource]:
-    """Open a folder of pictures, a picture (by its suffix) or a video, with bounded memory as long as it is open.
+    """Open a folder of pictures, a picture (by its suffix) or a video; memory is limited while it is open.
 
-    Raises UndecodableError, with the reason in words, when it is none of these or claims what no camera makes.
+    Raises UndecodableError if the path is none of these, or if the file exceeds the limits of `limits`.
     """
     with _bounded_memory():
-        with stating_reasons():
+        with translated_errors():
             source = _open(path)
         try:
             yield source
@@ -51,7 +54,7 @@ def open_source(path: Path) -> Iterator[FrameSource]:
 
 @contextmanager
 def _bounded_memory() -> Iterator[None]:
-    """The memory budget of one file; whoever uses the frames has to make do with it too, and so this error alone is named here."""
+    """Apply the memory budget of one file. It also covers the code that uses the frames, so only MemoryError is translated here."""
     with memory_budget(MAX_MEMORY):
         try:
             yield
@@ -61,9 +64,9 @@ def _bounded_memory() -> Iterator[None]:
 
 def _open(path: Path) -> FrameSource:
     if path.is_dir():
-        return PictureSource(pictures_of(path))
+        return PictureSource(list_pictures(path))
     if not path.is_file():
-        raise UndecodableError("it is not a file" if path.exists() else "the file is not there")
+        raise UndecodableError("it is not a file" if path.exists() else "the file does not exist")
     if path.stat().st_size == 0:
         raise UndecodableError("the file is empty")
     if path.suffix.lower() in IMAGE_SUFFIXES:

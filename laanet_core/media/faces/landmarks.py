@@ -1,4 +1,4 @@
-"""The landmarks stage: 68 dlib points of every crop of a data set, in one HDF5 file."""
+"""The landmarks stage: 68 dlib landmarks of every crop of a data set, in one HDF5 file."""
 
 from __future__ import annotations
 
@@ -31,19 +31,21 @@ from laanet_core.store.items import run_items
 from laanet_core.store.outputs import output_path
 from laanet_core.store.work_dir import WorkDir, item_key
 from laanet_core.store.writing import write_bytes
+from laanet_core.types import Points
 
 COLUMNS = ["video_id", "status", "reason", "n_crops", "n_landmarks"]
-OUTSIDE = 0.5
-"""Points further outside the crop than this share of its side are no landmarks of its face."""
-MIN_HULL = 0.02
-"""A hull smaller than this share of the crop is no face."""
-
-Points = NDArray[np.float32]
+MAX_OUTSIDE = 0.5
+"""Landmarks are rejected if one is further outside the crop than this share of its side."""
+MIN_HULL_AREA = 0.02
+"""Landmarks are rejected if their convex hull covers less than this share of the crop."""
 
 
 @dataclass(frozen=True)
 class LandmarksTask:
-    """One video's shard of crops and the digest of its content; boxes: (frame, face) -> face box in crop pixels over the crop's side."""
+    """Find the landmarks of one video.
+
+    shard: its crops; digest: of the shard's content; boxes: (frame, face) -> face box in crop pixels divided by the crop's side.
+    """
 
     shard: str
     digest: str
@@ -52,10 +54,10 @@ class LandmarksTask:
 
 
 def cache_landmarks(crops: Path, out_h5: Path, out_csv: Path, assets: Path, work: WorkDir, executor: Executor) -> str:
-    """Landmarks of all crops of a folder into an HDF5 file, and one row a video into a CSV; returns the summary line.
+    """Write the landmarks of all crops of a folder into an HDF5 file, and one row per video into a CSV; returns the summary line.
 
-    In the HDF5 file, `/<video_id>/points` is float32 (n, 68, 2) of (x, y) in crop pixels, `/<video_id>/frames` and `/faces` int32 (n,).
-    assets: folder that holds the predictor. A crop whose points are no face's is left out and counted.
+    In the HDF5 file, `/<video_id>/points` is float32 (n, 68, 2) as (x, y) in crop pixels; `/<video_id>/frames` and `/faces` are int32
+    (n,). assets: folder of the predictor's file. A crop without plausible landmarks is left out and counted.
     """
     videos = read_table(crops / "videos.csv", ["video_id", "status", "reason", "n_faces", "digest"])
     usable = {video["video_id"]: video for video in videos if video["status"] == Status.OK}
@@ -68,9 +70,9 @@ def cache_landmarks(crops: Path, out_h5: Path, out_csv: Path, assets: Path, work
         for name, video in usable.items()
     }
     items = run_items(work, keys, find_landmarks, tasks, executor, "landmarks", give_up_landmarks)
-    found = {name: _load_item(item) for name, item in items.items()}
-    _write_store(out_h5, found, Account({}, {f"crops/{crops.name}": input_digest(crops), "assets/dlib_68_landmarks": predictor}, code))
-    table = [_row(video, found.get(video["video_id"])) for video in videos]
+    landmarks = {name: _load_item(item) for name, item in items.items()}
+    _write_store(out_h5, landmarks, Account({}, {f"crops/{crops.name}": input_digest(crops), "assets/dlib_68_landmarks": predictor}, code))
+    table = [_row(video, landmarks.get(video["video_id"])) for video in videos]
     write_table(out_csv, COLUMNS, table)
     return summarise("landmarks", table)
 
@@ -89,12 +91,12 @@ def find_landmarks(task: LandmarksTask, path: Path) -> None:
 
 
 def give_up_landmarks(task: LandmarksTask, path: Path, reason: str) -> None:
-    """Write that a video's crops have no landmarks, and why."""
+    """Write the item of a video on which the worker failed: no landmarks, and the reason."""
     _write_item(path, [], reason)
 
 
 def _write_item(path: Path, kept: list[tuple[Points, int, int]], reason: str = "") -> None:
-    """Write (points, frame, face) of a video's crops; reason: why there are none, if the crops are not to blame."""
+    """Write (points, frame, face) of each crop of a video; reason: why there are none, if the worker failed."""
     arrays: dict[str, NDArray[Any]] = {
         "points": np.array([points for points, _, _ in kept], np.float32).reshape(-1, 68, 2),
         "frames": np.array([frame for _, frame, _ in kept], np.int32),
@@ -106,17 +108,17 @@ def _write_item(path: Path, kept: list[tuple[Points, int, int]], reason: str = "
 
 
 def is_face(points: Points, side: int) -> bool:
-    """Whether 68 points (68, 2) lie in or near a crop of `side` pixels and enclose an area worth the name."""
-    if not np.isfinite(points).all() or points.min() < -OUTSIDE * side or points.max() > (1 + OUTSIDE) * side:
+    """Whether landmarks (68, 2) are in or near a crop of `side` pixels and their hull is large enough."""
+    if not np.isfinite(points).all() or points.min() < -MAX_OUTSIDE * side or points.max() > (1 + MAX_OUTSIDE) * side:
         return False
     try:
-        return bool(ConvexHull(points).volume >= MIN_HULL * side**2)
+        return bool(ConvexHull(points).volume >= MIN_HULL_AREA * side**2)
     except QhullError:
         return False
 
 
 def _face_boxes(path: Path) -> dict[str, dict[tuple[int, int], tuple[float, ...]]]:
-    """Video -> (frame, face) -> face box in crop pixels over the crop's side, from faces.csv."""
+    """Video -> (frame, face) -> face box in crop pixels divided by the crop's side, from faces.csv."""
     boxes: dict[str, dict[tuple[int, int], tuple[float, ...]]] = {}
     for row in read_table(path, ["video_id", "frame", "face", *BOX_COLUMNS, *CROP_COLUMNS]):
         if row["face"] == "-1":
@@ -133,26 +135,26 @@ def _load_item(path: Path) -> dict[str, NDArray[Any]]:
         return {name: arrays[name] for name in ("points", "frames", "faces", "reason")}
 
 
-def _write_store(path: Path, found: Mapping[str, Mapping[str, NDArray[Any]]], made: Account) -> None:
-    """Write the HDF5 file, videos in the order of their ids; in memory first, since HDF5 does not say that a disk is full."""
+def _write_store(path: Path, landmarks: Mapping[str, Mapping[str, NDArray[Any]]], made: Account) -> None:
+    """Write the HDF5 file, sorted by video; it is built in memory first, since HDF5 does not report a full disk."""
     content = io.BytesIO()
     with h5py.File(content, "w", track_order=False) as file:
         file.attrs[ENTRY] = json.dumps(made.as_json(), sort_keys=True)
-        for name in sorted(found):
-            if len(found[name]["frames"]):
+        for name in sorted(landmarks):
+            if len(landmarks[name]["frames"]):
                 for key in STORED:
-                    file.create_dataset(f"{name}/{key}", data=found[name][key], track_times=False)
+                    file.create_dataset(f"{name}/{key}", data=landmarks[name][key], track_times=False)
     write_bytes(path, content.getvalue())
 
 
-def _row(video: Mapping[str, str], found: Mapping[str, NDArray[Any]] | None) -> dict[str, Any]:
-    """One row of the CSV: what became of a video's crops."""
+def _row(video: Mapping[str, str], landmarks: Mapping[str, NDArray[Any]] | None) -> dict[str, Any]:
+    """The row of a video in the CSV."""
     name = video["video_id"]
-    if found is None:
+    if landmarks is None:
         return {"video_id": name, "status": video["status"], "reason": video["reason"], "n_crops": 0, "n_landmarks": 0}
-    crops, kept = int(video["n_faces"]), len(found["frames"])
+    crops, kept = int(video["n_faces"]), len(landmarks["frames"])
     if not kept:
-        reason = str(found["reason"]) or f"the points of none of its {crops} crops are a face's"
+        reason = str(landmarks["reason"]) or f"no plausible landmarks on any of its {crops} crops"
         status = Status.NO_LANDMARKS
     else:
         reason = f"no landmarks on {crops - kept} of {crops} crops" if kept < crops else ""
@@ -161,7 +163,7 @@ def _row(video: Mapping[str, str], found: Mapping[str, NDArray[Any]] | None) -> 
 
 
 class LandmarkStore:
-    """Reads the HDF5 file of a data set; raises LaanetError when it is missing or damaged."""
+    """Reads the HDF5 file of a data set; raises LaanetError if it is missing or damaged."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -169,16 +171,16 @@ class LandmarkStore:
         except FileNotFoundError:
             raise LaanetError(f"{path}: not found; build it with 'dvc repro'.") from None
         except OSError as error:
-            raise LaanetError(f"{path}: not a whole HDF5 file ({error}); remove it and run 'dvc repro'.") from None
+            raise LaanetError(f"{path}: not a complete HDF5 file ({error}); remove it and run 'dvc repro'.") from None
 
     def video_ids(self) -> list[str]:
-        """Videos that have landmarks, sorted."""
-        found: list[str] = []
-        self._file.visititems(lambda name, node: found.append(name.rpartition("/")[0]) if name.endswith("/points") else None)
-        return sorted(found)
+        """Ids of the videos with landmarks, sorted."""
+        names: list[str] = []
+        self._file.visititems(lambda name, node: names.append(name.rpartition("/")[0]) if name.endswith("/points") else None)
+        return sorted(names)
 
     def points(self, video_id: str) -> Points:
-        """Landmarks (n, 68, 2) of (x, y) in crop pixels."""
+        """Landmarks (n, 68, 2) as (x, y) in crop pixels."""
         return np.asarray(self._file[f"{video_id}/points"][()], np.float32)
 
     def frames(self, video_id: str) -> NDArray[np.int32]:
@@ -186,7 +188,7 @@ class LandmarkStore:
         return np.asarray(self._file[f"{video_id}/frames"][()], np.int32)
 
     def faces(self, video_id: str) -> NDArray[np.int32]:
-        """Face number (n,) within its frame of each row of points; 0 is the largest."""
+        """Face number (n,) of each row of points within its frame; 0 is the largest face."""
         return np.asarray(self._file[f"{video_id}/faces"][()], np.int32)
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""How frames and crops are stored."""
+"""Storage of frames and crops."""

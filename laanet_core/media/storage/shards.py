@@ -1,4 +1,4 @@
-"""Tar shards: one file a video, its PNG images, then a JSON note; the same members give the same bytes."""
+"""Tar shards: one file per video with its PNG images, then a JSON note. Equal members give equal bytes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from laanet_core.errors import LaanetError
 from laanet_core.store.account import ENTRY, Account
+from laanet_core.types import Image
 
 NOTE = "video.json"
 PNG_OPTIONS = (
@@ -27,19 +27,19 @@ PNG_OPTIONS = (
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
 )
-"""Rows less the one above, and runs alone: on 720p frames half the time of zlib's level 1, to write and to read, at the same size."""
-MAX_BYTES = 1 << 30
-"""A member that claims more is refused."""
+"""'Up' filter and run-length encoding: on 720p frames, writes and reads in half the time of zlib's level 1 at the same size."""
+MAX_MEMBER_BYTES = 1 << 30
+"""Larger members are refused."""
 DIGEST = "digest"
-"""Of a shard's content, in its note."""
-_checked: dict[Path, tuple[int, int, int, int, str]] = {}
-"""Shards whose content this process has compared with a digest: device, inode, size, modification time, and the digest."""
+"""Key of the shard's content digest in its note."""
+_verified: dict[Path, tuple[int, int, int, int, str]] = {}
+"""Shards already verified by this process -> device, inode, size, modification time (ns) and the digest."""
 _CROP = re.compile(r"(\d{6,})(?:\.(\d+))?\.png")
 
 
 @dataclass(frozen=True)
 class Note:
-    """The last member of a video's shard, so that images can be written as they come: status, reason and facts, and what made it all."""
+    """Last member of a shard, so that images can be streamed. facts: status, reason and others; made: the account of the shard."""
 
     video_id: str
     facts: Mapping[str, Any]
@@ -47,24 +47,24 @@ class Note:
 
 
 class ShardDigest:
-    """SHA-256 of a shard's images, by name, and of its facts; what made them does not count, so that the same content is the same."""
+    """SHA-256 of a shard's images, their names and its facts. The account is excluded, so that equal content has an equal digest."""
 
     def __init__(self) -> None:
-        self._running = hashlib.sha256()
+        self._hash = hashlib.sha256()
 
     def add(self, name: str, content: bytes) -> None:
-        """Take the next image in."""
-        self._running.update(f"{name} {len(content)}\n".encode())
-        self._running.update(content)
+        """Add the next image."""
+        self._hash.update(f"{name} {len(content)}\n".encode())
+        self._hash.update(content)
 
     def finish(self, facts: Mapping[str, Any]) -> str:
-        """The digest of all images and these facts."""
-        self._running.update(json.dumps(facts, sort_keys=True).encode())
-        return self._running.hexdigest()
+        """Digest of all added images and these facts."""
+        self._hash.update(json.dumps(facts, sort_keys=True).encode())
+        return self._hash.hexdigest()
 
 
 def write_shard(path: Path, members: Iterable[tuple[str, bytes] | Note]) -> None:
-    """Write an uncompressed tar of (name, bytes), in their order, and of the note, with fixed owner, mode and time."""
+    """Write members (name, bytes) and the note in the given order into an uncompressed tar with fixed owner, mode and time."""
     digest = ShardDigest()
     with path.open("wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for member in members:
@@ -80,10 +80,10 @@ def write_shard(path: Path, members: Iterable[tuple[str, bytes] | Note]) -> None
 
 
 class Shard:
-    """A tar opened for random access by member name; raises LaanetError when it is missing or damaged.
+    """A tar opened for random access by member name; raises LaanetError if it is missing or damaged.
 
-    digest: that of the content that is wanted, from videos.csv. Another content is refused, so that nothing is ever made of images that
-    were exchanged meanwhile. A file is read for it once a process, while its size and times stay the same.
+    digest: expected content digest, from videos.csv; LaanetError is raised for other content, so that no result is made from images that
+    were replaced in the meantime. A file is verified once per process as long as its size and modification time stay the same.
     """
 
     def __init__(self, path: Path, digest: str | None = None) -> None:
@@ -100,39 +100,39 @@ class Shard:
             self._check(digest)
 
     def _check(self, digest: str) -> None:
-        facts = os.fstat(self._file.fileno())
-        known = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, digest)
-        if _checked.get(self.path) == known:
+        stat = os.fstat(self._file.fileno())
+        state = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, digest)
+        if _verified.get(self.path) == state:
             return
-        found = self.digest()
-        if found != digest:
+        actual = self.digest()
+        if actual != digest:
             self.close()
             raise LaanetError(
-                f"{self.path}: its content is not that of videos.csv (digest {found[:12]}, expected {digest[:12]}); it was damaged or "
-                "exchanged by another command; run 'laanet verify', then 'dvc repro'."
+                f"{self.path}: its content differs from videos.csv (digest {actual[:12]}, expected {digest[:12]}); it was damaged or "
+                "replaced by another command; run 'laanet verify', then 'dvc repro'."
             )
-        _checked[self.path] = known
+        _verified[self.path] = state
 
     def digest(self) -> str:
-        """The digest of the content, as `write_shard` took it."""
-        running, note = ShardDigest(), self._note_name()
+        """Compute the content digest, as `write_shard` does."""
+        digest, note = ShardDigest(), self._note_name()
         for name in self.names():
             if name != note:
-                running.add(name, self.read(name))
+                digest.add(name, self.read(name))
         facts = {} if note is None else self.note()
-        return running.finish({name: fact for name, fact in facts.items() if name not in {DIGEST, ENTRY}})
+        return digest.finish({name: fact for name, fact in facts.items() if name not in {DIGEST, ENTRY}})
 
     def note(self) -> dict[str, Any]:
-        """The JSON note: facts, digest, and what made the shard; raises LaanetError where there is none."""
+        """The JSON note: facts, digest and account of the shard; raises LaanetError if there is none."""
         name = self._note_name() or NOTE
         try:
             facts: dict[str, Any] = json.loads(self.read(name))
         except ValueError:
-            raise LaanetError(f"{self.path}: {name} is no note of a shard; remove the file and run 'dvc repro'.") from None
+            raise LaanetError(f"{self.path}: {name} is not a valid note; remove the file and run 'dvc repro'.") from None
         return facts
 
     def _note_name(self) -> str | None:
-        """Name of the member that is the note."""
+        """Name of the note, or None."""
         return next((name for name in reversed(self._places) if name.endswith(f"/{NOTE}")), None)
 
     def names(self) -> list[str]:
@@ -140,12 +140,12 @@ class Shard:
         return list(self._places)
 
     def read(self, name: str) -> bytes:
-        """Bytes of a member; raises LaanetError when it is not there, absurdly large or cut off."""
+        """Bytes of a member; raises LaanetError if it is missing, too large or cut off."""
         try:
             offset, size = self._places[name]
         except KeyError:
             raise LaanetError(f"{self.path}: has no member {name}; remove it and run 'dvc repro'.") from None
-        if size > MAX_BYTES:
+        if size > MAX_MEMBER_BYTES:
             raise LaanetError(f"{self.path}: member {name} claims {size} bytes; remove the file and run 'dvc repro'.")
         self._file.seek(offset)
         content = self._file.read(size)
@@ -171,13 +171,13 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def crop_members(shard: Shard) -> list[tuple[str, int, int]]:
-    """(member, frame number, face number) of every image of a shard, in order; `000012.png` is face 0, `000012.1.png` face 1."""
-    found = [(name, _CROP.fullmatch(name.rpartition("/")[2])) for name in shard.names()]
-    return [(name, int(match[1]), int(match[2] or 0)) for name, match in found if match]
+    """(member, frame number, face number) of each image of a shard, in order; `000012.png` is face 0, `000012.1.png` face 1."""
+    matches = [(name, _CROP.fullmatch(name.rpartition("/")[2])) for name in shard.names()]
+    return [(name, int(match[1]), int(match[2] or 0)) for name, match in matches if match]
 
 
-def read_rgb(shard: Shard, name: str) -> NDArray[np.uint8]:
-    """Image member as RGB (H, W, 3) uint8; raises LaanetError when it is not an image."""
+def read_rgb(shard: Shard, name: str) -> Image:
+    """Decode a member as RGB (H, W, 3) uint8; raises LaanetError if it is not an image."""
     encoded = np.frombuffer(shard.read(name), np.uint8)
     try:
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
@@ -188,9 +188,9 @@ def read_rgb(shard: Shard, name: str) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def encode_png(rgb: NDArray[np.uint8]) -> bytes:
-    """PNG of an RGB image (H, W, 3) at a fast level, lossless."""
-    done, encoded = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), PNG_OPTIONS)
-    if not done:
+def encode_png(rgb: Image) -> bytes:
+    """Encode an RGB image (H, W, 3) as PNG, with fast compression."""
+    success, encoded = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), PNG_OPTIONS)
+    if not success:
         raise ValueError(f"an image of shape {rgb.shape} cannot be written as PNG")
     return encoded.tobytes()

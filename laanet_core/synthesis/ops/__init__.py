@@ -1,1 +1,1 @@
-"""Operations on batches of images, with OpenCV and as tensors."""
+"""Operations on batches of images, implemented with OpenCV and with tensors."""

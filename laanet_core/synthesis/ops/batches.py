@@ -1,4 +1,4 @@
-"""Parts of a batch of channels-last images, copied whole: on a CPU, indexing such tensors goes byte by byte."""
+"""Indexing batches of channels-last images through NumPy, because PyTorch indexes such tensors byte by byte on a CPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def take(images: Tensor, items: NDArray[np.int64]) -> Tensor:
-    """The images (B, C, H, W) with some numbers, channels-last."""
+    """Copy the images (B, C, H, W) at the given indices, as channels-last."""
     pictures = images.permute(0, 2, 3, 1)
     if images.is_cpu:
         return torch.from_numpy(pictures.numpy()[items]).permute(0, 3, 1, 2)
@@ -17,7 +17,7 @@ def take(images: Tensor, items: NDArray[np.int64]) -> Tensor:
 
 
 def put(images: Tensor, items: NDArray[np.int64], values: Tensor) -> None:
-    """Write images (n, C, H, W) over those of a batch (B, C, H, W) with some numbers, in place."""
+    """Replace the images of a batch (B, C, H, W) at the given indices by images (n, C, H, W), in place."""
     pictures, written = (part.permute(0, 2, 3, 1) for part in (images, values))
     if images.is_cpu:
         pictures.numpy()[items] = written.numpy()

@@ -1,23 +1,22 @@
-"""Colour changes as one matrix for brightness, contrast, saturation and hue."""
+"""Brightness, contrast, saturation and hue changes combined into one colour matrix."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from laanet_core.synthesis.ops.types import Values
 
-# Rec. 601 luma, the grey that saturation and hue leave alone
+# Rec. 601 luma, which changes of saturation and hue preserve
 _LUMA = np.array([0.299, 0.587, 0.114])
 _YIQ = np.array([_LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 _RGB = np.linalg.inv(_YIQ)
 
 
 def colour_matrices(contrast: Values, brightness: Values, saturation: Values, hue: Values) -> Values:
-    """Matrices (B, 3, 4) for `Kernels.recolour`: I -> (1 + contrast) S I + 255 brightness.
+    """Matrices (B, 3, 4) for `ImageOps.recolour`: I -> (1 + contrast) S I + 255 brightness.
 
-    contrast, brightness, saturation: relative changes (B,), 0 for none; hue: rotations (B,) of the chroma in radians. S keeps the
-    luma of every colour and acts on its chroma in the YIQ plane.
+    contrast, brightness, saturation: relative changes (B,), 0 for none; hue: rotations (B,) of the chroma in radians. S preserves luma
+    and changes chroma in the IQ plane of YIQ.
     """
     chroma = np.zeros((len(hue), 3, 3))
     chroma[:, 0, 0] = 1

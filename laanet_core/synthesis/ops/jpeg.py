@@ -1,8 +1,8 @@
-"""JPEG compression as tensor arithmetic, one quality an image: the pixels that libjpeg-turbo's defaults leave (ITU-T T.81, 4:2:0).
+"""JPEG compression and decompression as tensor operations, equal to libjpeg-turbo with default settings (ITU-T T.81, 4:2:0).
 
-Entropy coding loses nothing and is left out. The arithmetic is libjpeg's own in integers: 16-bit fixed-point colours, 'islow' transform,
-triangle up-sampling. The transform runs in float64, exact for its integers; a float32 product may run as TF32, or in autocast's 16 bits.
-Nothing waits for the device.
+Entropy coding is lossless and left out. The integer arithmetic is libjpeg's: 16-bit fixed-point colours, 'islow' DCT, triangular
+up-sampling. The DCT runs in float64, which is exact for its integers, whereas float32 products could run as TF32 or in autocast's 16 bits.
+No operation synchronises with the device.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ CHROMINANCE_TABLE = (  # T.81, table K.2
     (47, 66, 99, 99, 99, 99, 99, 99),
     *((99,) * 8,) * 4,
 )
-# sqrt(2) cos((2n + 1) k pi / 16) in 13-bit fixed point. Where an entry is one off the nearest integer, it is the sum of the rounded
-# factors of the fast transform (Loeffler, Ligtenberg and Moschytz, 1989), which rounds nothing between its input and its output.
+# sqrt(2) cos((2n + 1) k pi / 16) in 13-bit fixed point. Entries that differ by one from the nearest integer are sums of the
+# rounded factors of the fast transform (Loeffler, Ligtenberg and Moschytz, 1989), which does not round intermediate results.
 COSINES = (
     (8192, 8192, 8192, 8192, 8192, 8192, 8192, 8192),
     (11363, 9633, 6437, 2260, -2260, -6437, -9633, -11363),
@@ -44,31 +44,31 @@ COSINES = (
 
 
 def compress(images: Tensor, quality: Tensor) -> Tensor:
-    """Images (B, 3, H, W), uint8 RGB, as they look after JPEG at `quality` (B,), integers from 1 to 100; memory format as given.
+    """Compress and decompress images, uint8 RGB (B, 3, H, W), at `quality` (B,), integers from 1 to 100; the memory format is kept.
 
-    Raises LaanetError for a wrong type or shape; values of `quality` are not looked at, as that would wait for the device.
+    Raises LaanetError for a wrong type or shape. Values of `quality` are not checked, since that would synchronise with the device.
     """
     check_inputs(images, quality)
     height, width = images.shape[2:]
-    luma, chroma = split_colours(extend(images, height + height % 2, width + -width % 16))
-    chroma = quantise(halve(chroma), scaled_table(CHROMINANCE_TABLE, quality))
-    luma = quantise(luma[..., :height, :width], scaled_table(LUMINANCE_TABLE, quality))
-    chroma = double(chroma[..., : (width + 1) // 2])[..., :height, :width]
-    colours = join_colours(luma, chroma)
+    luma, chroma = rgb_to_ycc(replicate_edges(images, height + height % 2, width + -width % 16))
+    chroma = quantise(subsample(chroma), quantisation_steps(CHROMINANCE_TABLE, quality))
+    luma = quantise(luma[..., :height, :width], quantisation_steps(LUMINANCE_TABLE, quality))
+    chroma = upsample(chroma[..., : (width + 1) // 2])[..., :height, :width]
+    colours = ycc_to_rgb(luma, chroma)
     form = torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
     return colours.contiguous(memory_format=form)
 
 
 def check_inputs(images: Tensor, quality: Tensor) -> None:
-    """Refuse images that are not uint8 (B, 3, H, W) with pixels in them, and qualities that are not one integer for each."""
+    """Raise LaanetError unless images are uint8 (B, 3, H, W) and not empty, and `quality` has one integer for each."""
     if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3 or 0 in images.shape:
-        raise LaanetError(f"images: {images.dtype} {tuple(images.shape)}; give uint8 RGB of shape (B, 3, H, W), none of them 0.")
+        raise LaanetError(f"images: {images.dtype} {tuple(images.shape)}; give uint8 RGB of shape (B, 3, H, W), no dimension 0.")
     if quality.shape != images.shape[:1] or quality.dtype not in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
         raise LaanetError(f"quality: {quality.dtype} {tuple(quality.shape)}; give integers of shape ({len(images)},), from 1 to 100.")
 
 
-def extend(planes: Tensor, height: int, width: int) -> Tensor:
-    """Planes (..., h, w) with the last row and the last column repeated up to (..., height, width)."""
+def replicate_edges(planes: Tensor, height: int, width: int) -> Tensor:
+    """Pad planes (..., h, w) to (..., height, width) by repeating the last row and column."""
     for dim, size in ((-2, height), (-1, width)):
         if planes.shape[dim] < size:
             index = torch.arange(size, device=planes.device).clamp_(max=planes.shape[dim] - 1)
@@ -76,53 +76,53 @@ def extend(planes: Tensor, height: int, width: int) -> Tensor:
     return planes
 
 
-def split_colours(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Luma (B, 1, H, W) and chroma (B, 2, H, W), int32 around 0, of images (B, 3, H, W), uint8 RGB."""
-    luma = weigh(images, (19595, 38470, 7471), 32768) - 128
-    blueness, redness = weigh(images, (-11059, -21709, 32768), 32767), weigh(images, (32768, -27439, -5329), 32767)
-    return luma[:, None], torch.stack([blueness, redness], dim=1)
+def rgb_to_ycc(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Convert images, uint8 RGB (B, 3, H, W), to luma (B, 1, H, W) and chroma (B, 2, H, W), int32 centred at 0."""
+    luma = weighted_sum(images, (19595, 38470, 7471), 32768) - 128
+    blue_chroma, red_chroma = weighted_sum(images, (-11059, -21709, 32768), 32767), weighted_sum(images, (32768, -27439, -5329), 32767)
+    return luma[:, None], torch.stack([blue_chroma, red_chroma], dim=1)
 
 
-def join_colours(luma: Tensor, chroma: Tensor) -> Tensor:
-    """Images (B, 3, H, W), uint8 RGB, of luma (B, 1, H, W) and chroma (B, 2, H, W), int32 around 0."""
-    light = luma[:, 0] + 128
-    colours = [weigh(chroma, weights, 32768).add_(light) for weights in ((0, 91881), (-22554, -46802), (116130, 0))]
+def ycc_to_rgb(luma: Tensor, chroma: Tensor) -> Tensor:
+    """Convert luma (B, 1, H, W) and chroma (B, 2, H, W), int32 centred at 0, to images, uint8 RGB (B, 3, H, W)."""
+    grey = luma[:, 0] + 128
+    colours = [weighted_sum(chroma, weights, 32768).add_(grey) for weights in ((0, 91881), (-22554, -46802), (116130, 0))]
     return torch.stack([colour.clamp_(0, 255).to(torch.uint8) for colour in colours], dim=1)
 
 
-def weigh(planes: Tensor, weights: tuple[int, ...], rounding: int) -> Tensor:
-    """Sum of planes (B, C, H, W) by their C weights in 16-bit fixed point, rounded down after `rounding` is added: int32 (B, H, W)."""
+def weighted_sum(planes: Tensor, weights: tuple[int, ...], rounding: int) -> Tensor:
+    """Weighted sum of planes (B, C, H, W) with C 16-bit fixed-point weights; `rounding` is added before rounding down: int32 (B, H, W)."""
     total = torch.full_like(planes[:, 0], rounding, dtype=torch.int32)
     for plane, weight in zip(planes.unbind(1), weights, strict=True):
         total.add_(plane, alpha=weight)
     return total.bitwise_right_shift_(16)
 
 
-def halve(planes: Tensor) -> Tensor:
-    """Means (..., H/2, W/2) of two by two samples of planes (..., H, W), int32; a half is rounded down and up in turns along a row."""
+def subsample(planes: Tensor) -> Tensor:
+    """Mean of 2x2 samples of planes (..., H, W), int32: (..., H/2, W/2); halves are rounded down and up alternately along a row."""
     rows = planes[..., ::2, :] + planes[..., 1::2, :]
     sums = rows[..., ::2] + rows[..., 1::2]
     return sums.add_(1 + torch.arange(sums.shape[-1], device=sums.device, dtype=torch.int32) % 2).bitwise_right_shift_(2)
 
 
-def double(planes: Tensor) -> Tensor:
-    """Planes (..., 2h, 2w) whose samples weigh the nearest four of planes (..., h, w), int32, by 9:3:3:1, or repeat one if w <= 2."""
+def upsample(planes: Tensor) -> Tensor:
+    """Up-sample planes (..., h, w), int32, to (..., 2h, 2w): the nearest four samples weighted 9:3:3:1, or replication if w <= 2."""
     if planes.shape[-1] <= 2:
         return planes.repeat_interleave(2, dim=-2).repeat_interleave(2, dim=-1)
-    sums = lean(lean(planes, 2), 3)
+    sums = upsample_side(upsample_side(planes, 2), 3)
     return sums.add_(8 - torch.arange(sums.shape[-1], device=sums.device, dtype=torch.int32) % 2).bitwise_right_shift_(4)
 
 
-def lean(planes: Tensor, dim: int) -> Tensor:
-    """Two sums for each sample along `dim`: three times it and the one before, three times it and the one after; edges repeat."""
+def upsample_side(planes: Tensor, dim: int) -> Tensor:
+    """Replace each sample along `dim` by two sums: three times itself plus the previous or the next sample; edges are repeated."""
     last = planes.shape[dim] - 1
     before = torch.cat([planes.narrow(dim, 0, 1), planes.narrow(dim, 0, last)], dim)
     after = torch.cat([planes.narrow(dim, 1, last), planes.narrow(dim, last, 1)], dim)
     return torch.stack([before.add_(planes, alpha=3), after.add_(planes, alpha=3)], dim + 1).flatten(dim, dim + 1)
 
 
-def scaled_table(table: tuple[tuple[int, ...], ...], quality: Tensor) -> Tensor:
-    """Quantisation steps of `table` (8, 8) at `quality` (B,), as libjpeg scales them: float64 (B, 8, 8)."""
+def quantisation_steps(table: tuple[tuple[int, ...], ...], quality: Tensor) -> Tensor:
+    """Scale the quantisation table (8, 8) to `quality` (B,) as libjpeg does: float64 (B, 8, 8)."""
     quality = quality.to(torch.int32)
     percent = torch.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None, None]
     steps = torch.tensor(table, dtype=torch.int32).to(quality.device, non_blocking=True) * percent
@@ -130,20 +130,20 @@ def scaled_table(table: tuple[tuple[int, ...], ...], quality: Tensor) -> Tensor:
 
 
 def quantise(planes: Tensor, steps: Tensor) -> Tensor:
-    """Planes (B, C, H, W), int32 around 0, after DCT, rounding to multiples of `steps` (B, 8, 8) and inverse DCT, within -128..127."""
+    """Quantise the DCT coefficients of planes (B, C, H, W), int32 centred at 0, in `steps` (B, 8, 8); result in -128..127."""
     height, width = planes.shape[2:]
-    values = extend(planes, height + -height % 8, width + -width % 8).double()
+    values = replicate_edges(planes, height + -height % 8, width + -width % 8).double()
     bands, blocks = (*values.shape[:2], -1, 8, values.shape[3]), (*values.shape[:2], -1, 8, values.shape[3] // 8, 8)
     cosines = torch.tensor(COSINES, dtype=torch.float64).to(values.device, non_blocking=True)
     steps = steps[:, None, None, :, None, :]
-    values = rounded(values.reshape(blocks) @ (cosines.T / 2**11))
-    values = rounded((cosines / 2**15) @ values.reshape(bands)).reshape(blocks)  # the coefficients of T.81, times eight
-    values = rounded(values.abs().div_(8 * steps)).copysign_(values).mul_(steps)
-    values = rounded((cosines.T / 2**11) @ values.reshape(bands)).reshape(blocks)
-    values = rounded(values @ (cosines / 2**18)).clamp_(-128, 127)
+    values = round_half_up(values.reshape(blocks) @ (cosines.T / 2**11))
+    values = round_half_up((cosines / 2**15) @ values.reshape(bands)).reshape(blocks)  # DCT coefficients of T.81, times eight
+    values = round_half_up(values.abs().div_(8 * steps)).copysign_(values).mul_(steps)
+    values = round_half_up((cosines.T / 2**11) @ values.reshape(bands)).reshape(blocks)
+    values = round_half_up(values @ (cosines / 2**18)).clamp_(-128, 127)
     return values.flatten(4).flatten(2, 3)[..., :height, :width].to(torch.int32)
 
 
-def rounded(values: Tensor) -> Tensor:
-    """The nearest integers, halves up; in place."""
+def round_half_up(values: Tensor) -> Tensor:
+    """Round to the nearest integers, halves up, in place."""
     return values.add_(0.5).floor_()

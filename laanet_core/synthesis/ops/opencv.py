@@ -1,4 +1,4 @@
-"""The operations of `protocol.Kernels` with OpenCV, image by image."""
+"""`image_ops.ImageOps` with OpenCV, image by image."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from laanet_core.synthesis.ops.resampling import central_pixels, centres
+from laanet_core.synthesis.ops.resampling import central_pixels, pixel_centres
 from laanet_core.synthesis.ops.types import Softening, Values
-from laanet_core.types import Image
+from laanet_core.types import Image, Map, Mask
 
 _LINEAR: dict[str, Any] = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REFLECT_101}
-# sRGB's curve at every byte. From sRGB itself OpenCV interpolates a coarse table of Lab, in which fakes came out 0.4 grey levels darker.
+# sRGB transfer function for each byte. OpenCV's own sRGB to Lab interpolates a coarse table, which made fakes 0.4 grey levels darker.
 _LEVEL = np.arange(256) / 255
 _LINEAR_LIGHT = np.where(_LEVEL <= 0.04045, _LEVEL / 12.92, ((_LEVEL + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
@@ -50,12 +50,12 @@ def blur(images: Tensor, sigmas: Values) -> Tensor:
     return _each(lambda image, sigma: cv2.GaussianBlur(image, (0, 0), sigma), images, sigmas)
 
 
-def look_up(places: Tensor, levels: NDArray[np.int16]) -> Tensor:
-    return _each(cv2.LUT, places, levels)
+def look_up(indices: Tensor, levels: NDArray[np.int16]) -> Tensor:
+    return _each(cv2.LUT, indices, levels)
 
 
 def add(images: Tensor, changes: Tensor) -> Tensor:
-    return _each(lambda image, change: cv2.add(image, change, dtype=cv2.CV_8U), images, _pictures(changes))
+    return _each(lambda image, change: cv2.add(image, change, dtype=cv2.CV_8U), images, _channels_last(changes))
 
 
 def compress(images: Tensor, qualities: NDArray[np.int64]) -> Tensor:
@@ -67,11 +67,11 @@ def compress(images: Tensor, qualities: NDArray[np.int64]) -> Tensor:
 
 
 def blend(foregrounds: Tensor, backgrounds: Tensor, masks: Tensor) -> Tensor:
-    return _each(_blend, backgrounds, _pictures(foregrounds), masks[:, 0].numpy())
+    return _each(_blend, backgrounds, _channels_last(foregrounds), masks[:, 0].numpy())
 
 
-def _blend(background: Image, foreground: Image, mask: NDArray[np.float32]) -> Image:
-    """Only the mask's bounding box is computed."""
+def _blend(background: Image, foreground: Image, mask: Map) -> Image:
+    """Blend one image, computing only the bounding box of the mask."""
     blended = background.copy()
     left, top, width, height = cv2.boundingRect((mask > 0).view(np.uint8))
     if width and height:
@@ -93,8 +93,8 @@ def from_lab(lab: Tensor) -> Tensor:
 
 
 def moments(images: Tensor, region: Tensor) -> tuple[Tensor, Tensor]:
-    found = [cv2.meanStdDev(image, mask=inside) for image, inside in zip(_pictures(images), region[:, 0].numpy(), strict=True)]
-    mean, deviation = (torch.from_numpy(np.stack(parts)[..., 0]).float() for parts in zip(*found, strict=True))
+    statistics = [cv2.meanStdDev(image, mask=inside) for image, inside in zip(_channels_last(images), region[:, 0].numpy(), strict=True)]
+    mean, deviation = (torch.from_numpy(np.stack(parts)[..., 0]).float() for parts in zip(*statistics, strict=True))
     return mean, deviation
 
 
@@ -111,7 +111,8 @@ def soften(silhouettes: Tensor, shifts: Tensor, softening: Softening) -> Tensor:
 
 def _soften(
     silhouette: Image, field: NDArray[np.float32], sides: NDArray[np.int64], edge: int, edge_kernel: int, kernel: int, sigma: float
-) -> NDArray[np.float32]:
+) -> Map:
+    """Soften the silhouette (H, W) of one item, see `ImageOps.soften`."""
     moved = _deform(silhouette, field, int(sides[0]), int(sides[1]))
     kept = _change_edge(moved, edge, int(edge_kernel)).astype(np.float32)
     soft = cv2.GaussianBlur(kept, (int(kernel), int(kernel)), float(sigma))
@@ -121,26 +122,27 @@ def _soften(
 
 
 def _deform(silhouette: Image, field: NDArray[np.float32], height: int, width: int) -> Image:
-    """A silhouette at another size, its points moved by a coarse field of shifts: 0 and 1."""
+    """Resize a silhouette and deform it by a coarse field of shifts (n, n, 2): 0 and 1."""
     source = cv2.resize(field, (width, height))
-    source[..., 0] += centres(width, silhouette.shape[1])
-    source[..., 1] += centres(height, silhouette.shape[0])[:, None]
+    source[..., 0] += pixel_centres(width, silhouette.shape[1])
+    source[..., 1] += pixel_centres(height, silhouette.shape[0])[:, None]
     moved = cv2.remap(silhouette * np.uint8(255), source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return (np.asarray(moved) > 127).view(np.uint8)
 
 
-def _change_edge(mask: Image, edge: int, kernel: int) -> Image | NDArray[np.bool_]:
+def _change_edge(mask: Image, edge: int, kernel: int) -> Image | Mask:
+    """Smooth, erode or dilate the contour of a binary mask (h, w)."""
     if edge == 0:
         return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (kernel, kernel), 0)) > 0.5
     return np.asarray((cv2.erode if edge < 0 else cv2.dilate)(mask, np.ones((kernel, kernel), np.uint8)), np.uint8)
 
 
 def _each(change: Callable[..., Any], images: Tensor, *values: Any) -> Tensor:
-    """The images (B, 3, H, W), each changed as a picture (H, W, 3) with its own values."""
-    changed = [change(*item) for item in zip(_pictures(images), *values, strict=True)]
+    """Apply a function to each of the images (B, 3, H, W), as (H, W, 3), and to its entry of `values`."""
+    changed = [change(*item) for item in zip(_channels_last(images), *values, strict=True)]
     return torch.from_numpy(np.stack(changed)).permute(0, 3, 1, 2)
 
 
-def _pictures(images: Tensor) -> Any:
-    """The images as an array (B, H, W, 3)."""
+def _channels_last(images: Tensor) -> Any:
+    """Images (B, C, H, W) as an array (B, H, W, C)."""
     return images.permute(0, 2, 3, 1).contiguous().numpy()

@@ -1,4 +1,4 @@
-"""The operations of `protocol.Kernels` on tensors, the whole batch at once on any device."""
+"""`image_ops.ImageOps` on tensors, for a complete batch at once on any device."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, pad
 
 from laanet_core.synthesis.ops import jpeg
-from laanet_core.synthesis.ops.resampling import central_pixels, gaussian_taps, resizing, smoothing
+from laanet_core.synthesis.ops.resampling import central_pixels, filter_matrices, gaussian_taps, resize_matrices
 from laanet_core.synthesis.ops.types import Softening, Values
 
-# sRGB primaries with D65 white (IEC 61966-2-1), each row of XYZ over the white's
+# linear sRGB (IEC 61966-2-1) to XYZ, each row relative to the D65 white point
 _XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 _XYZ /= _XYZ.sum(axis=1, keepdims=True)
 _RGB = np.linalg.inv(_XYZ)
@@ -27,19 +27,19 @@ def warp_masks(masks: Tensor, matrices: Values) -> Tensor:
 
 
 def _sample(images: Tensor, matrices: Values) -> Tensor:
-    """Images (B, C, H, W) moved by matrices from old to new pixels."""
+    """Warp images (B, C, H, W) by affine matrices (B, 2, 3) from old to new pixels."""
     height, width = images.shape[-2:]
-    whole = np.concatenate([matrices, np.broadcast_to([0.0, 0.0, 1.0], (len(matrices), 1, 3))], axis=1)
-    back = torch.as_tensor(np.linalg.inv(whole)[:, :2], device=images.device)
+    square = np.concatenate([matrices, np.broadcast_to([0.0, 0.0, 1.0], (len(matrices), 1, 3))], axis=1)
+    inverse = torch.as_tensor(np.linalg.inv(square)[:, :2], device=images.device)
     x, y = torch.arange(width, device=images.device), torch.arange(height, device=images.device)[:, None]
-    a, b, c = back[..., None, None].unbind(dim=2)
+    a, b, c = inverse[..., None, None].unbind(dim=2)
     return _sample_at(images, a * x + b * y + c, "reflection")
 
 
-def _sample_at(images: Tensor, places: Tensor, border: str) -> Tensor:
-    """Images (B, C, H, W) at places (B, 2, h, w), pixels (x, y), bilinear."""
+def _sample_at(images: Tensor, positions: Tensor, border: str) -> Tensor:
+    """Sample images (B, C, H, W) bilinearly at positions (B, 2, h, w) in pixels (x, y)."""
     span = torch.tensor([images.shape[-1] - 1, images.shape[-2] - 1], device=images.device).clamp(min=1)
-    grid = (places.permute(0, 2, 3, 1) * (2 / span) - 1).float()
+    grid = (positions.permute(0, 2, 3, 1) * (2 / span) - 1).float()
     return grid_sample(images, grid, mode="bilinear", padding_mode=border, align_corners=True)
 
 
@@ -48,7 +48,7 @@ def recolour(images: Tensor, matrices: Values) -> Tensor:
 
 
 def _mix(images: Tensor, matrices: Tensor) -> Tensor:
-    """Channels (B, 3, H, W) mixed by matrices (B, 3, 3 or 4), in full precision whatever a GPU's matrix units are set to."""
+    """Mix channels (B, 3, H, W) by matrices (B, 3, 3 or 4), in full precision regardless of a GPU's matrix settings."""
     red, green, blue = images[:, None].unbind(dim=2)
     column = matrices[..., None, None].unbind(dim=2)
     mixed = column[0] * red + column[1] * green + column[2] * blue
@@ -76,10 +76,10 @@ def blur(images: Tensor, sigmas: Values) -> Tensor:
     return _to_bytes(_filter(images.float(), taps))
 
 
-def look_up(places: Tensor, levels: NDArray[np.int16]) -> Tensor:
-    table = torch.as_tensor(levels, device=places.device)
-    item = torch.arange(len(places), device=places.device)[:, None, None, None]
-    return table[item, places.int()]
+def look_up(indices: Tensor, levels: NDArray[np.int16]) -> Tensor:
+    table = torch.as_tensor(levels, device=indices.device)
+    item = torch.arange(len(indices), device=indices.device)[:, None, None, None]
+    return table[item, indices.int()]
 
 
 def add(images: Tensor, changes: Tensor) -> Tensor:
@@ -128,46 +128,46 @@ def soften(silhouettes: Tensor, shifts: Tensor, softening: Softening) -> Tensor:
     kept = _change_edge(moved, softening)
     taps = [gaussian_taps(kernel, sigma) for kernel, sigma in zip(softening.feather_kernel, softening.feather_sigma, strict=True)]
     soft = _filter(kept, taps, softening.sides)
-    whole = np.tile(silhouettes.shape[-2:], (len(softening.sides), 1))
-    mask = _resize(soft, softening.sides, whole)
+    full_sides = np.tile(silhouettes.shape[-2:], (len(softening.sides), 1))
+    mask = _resize(soft, softening.sides, full_sides)
     peak = mask.amax(dim=(2, 3), keepdim=True)
     return (mask / peak.where(peak > 0, 1)).clamp(0, 1)
 
 
 def _deform(silhouettes: Tensor, shifts: Tensor, sides: NDArray[np.int64]) -> Tensor:
-    """Silhouettes at other sizes, in the upper left of a canvas for the largest, their points moved: 0 and 1."""
-    field = np.full_like(sides, shifts.shape[-1])
-    places = _resize(shifts, field, sides)
+    """Resize silhouettes to `sides` (B, 2) and deform them by `shifts`, on a canvas of the largest side: 0 and 1."""
+    field_sides = np.full_like(sides, shifts.shape[-1])
+    positions = _resize(shifts, field_sides, sides)
     for axis, (length, pixels) in enumerate(zip(silhouettes.shape[:1:-1], sides.T[::-1], strict=True)):
         step = length / torch.as_tensor(pixels, device=shifts.device)[:, None]
-        centre = ((torch.arange(places.shape[-1 - axis], device=shifts.device) + 0.5) * step - 0.5).float()
-        places[:, axis] += centre[:, None] if axis == 0 else centre[..., None]
-    return (_sample_at(silhouettes, places, "border") >= 0.5).float()
+        centre = ((torch.arange(positions.shape[-1 - axis], device=shifts.device) + 0.5) * step - 0.5).float()
+        positions[:, axis] += centre[:, None] if axis == 0 else centre[..., None]
+    return (_sample_at(silhouettes, positions, "border") >= 0.5).float()
 
 
 def _change_edge(moved: Tensor, softening: Softening) -> Tensor:
-    """Binary masks (B, 1, h, w) with their contours smoothed, eroded or dilated."""
+    """Smooth, erode or dilate the contours of binary masks (B, 1, h, w)."""
     kernels, edge = softening.edge_kernel, _column(softening.edge, moved.device)
     taps = [
-        gaussian_taps(kernel, 0) if how == 0 else np.full(kernel, 1 / kernel) for kernel, how in zip(kernels, softening.edge, strict=True)
+        gaussian_taps(kernel, 0) if step == 0 else np.full(kernel, 1 / kernel) for kernel, step in zip(kernels, softening.edge, strict=True)
     ]
     mean = _filter(moved, taps, softening.sides)
-    one = 0.5 / _column(kernels.astype(np.float64), moved.device) ** 2
-    return (mean > torch.where(edge < 0, 1 - one, torch.where(edge > 0, one, 0.5))).float()
+    half_weight = 0.5 / _column(kernels.astype(np.float64), moved.device) ** 2
+    return (mean > torch.where(edge < 0, 1 - half_weight, torch.where(edge > 0, half_weight, 0.5))).float()
 
 
 def _filter(images: Tensor, taps: list[NDArray[np.float64]], sides: NDArray[np.int64] | None = None) -> Tensor:
-    """Images (B, C, h, w) filtered along both sides with taps for each, borders mirrored at `sides` (B, 2), by default the image's."""
+    """Filter images (B, C, h, w) along both sides with the taps of each item, borders mirrored at `sides` (B, 2), by default (h, w)."""
     height, width = images.shape[-2:]
     sides = np.tile([height, width], (len(images), 1)) if sides is None else sides
-    down, across = (smoothing(taps, sides[:, axis], size, images.device)[:, None] for axis, size in enumerate((height, width)))
+    down, across = (filter_matrices(taps, sides[:, axis], size, images.device)[:, None] for axis, size in enumerate((height, width)))
     return down @ images @ across.mT
 
 
 def _resize(images: Tensor, before: NDArray[np.int64], after: NDArray[np.int64]) -> Tensor:
-    """Images (B, C, h, w) with sides `before` (B, 2) on their canvas, resized to `after` (B, 2) on a canvas for the largest."""
+    """Resize images from sides `before` (B, 2) on their canvas (B, C, h, w) to `after` (B, 2) on a canvas of the largest side."""
     down, across = (
-        resizing(after[:, axis], before[:, axis], int(after[:, axis].max()), images.shape[2 + axis], images.device)[:, None]
+        resize_matrices(after[:, axis], before[:, axis], int(after[:, axis].max()), images.shape[2 + axis], images.device)[:, None]
         for axis in range(2)
     )
     return down @ images @ across.mT
@@ -179,4 +179,5 @@ def _column(values: NDArray[np.float64] | NDArray[np.int64], device: torch.devic
 
 
 def _to_bytes(values: Tensor) -> Tensor:
+    """Round and clip to uint8, channels-last."""
     return values.round().clamp(0, 255).to(torch.uint8).contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""What both sets of operations are given."""
+"""Argument types shared by both implementations of the image operations."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
-Whole = NDArray[np.int64]
+Integers = NDArray[np.int64]
 
 
 class Softening(NamedTuple):
-    """How masks become soft, an entry an item.
+    """Parameters of `ImageOps.soften`, one entry per item.
 
-    sides: int (B, 2), height and width in pixels at which it is done; edge: int (B,), what becomes of the contour first: -1 eroded,
-    1 dilated, 0 smoothed; edge_kernel, feather_kernel: odd sizes (B,) in those pixels; feather_sigma: (B,) deviation of the last blur.
+    sides: int (B, 2), height and width in pixels to which the mask is resized for softening; edge: int (B,), first step: -1 erode, 1
+    dilate, 0 smooth the contour; edge_kernel, feather_kernel: odd kernel sizes (B,) in these pixels; feather_sigma: standard deviations
+    (B,) of the final blur.
     """
 
-    sides: Whole
-    edge: Whole
-    edge_kernel: Whole
-    feather_kernel: Whole
+    sides: Integers
+    edge: Integers
+    edge_kernel: Integers
+    feather_kernel: Integers
     feather_sigma: Values

@@ -1,1 +1,1 @@
-"""What LAA-Net learns from a blending mask (Eq. 2 to 4)."""
+"""Training targets from blending masks (Eq. 2, 3, 4 and 7)."""

@@ -1,4 +1,4 @@
-"""What LAA-Net learns from a blending mask: vulnerable points, heat map and consistency (Eq. 2, 3, 4 and 7)."""
+"""Training targets from blending masks: vulnerable points, heat map and consistency (Eq. 2, 3, 4 and 7)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from laanet_core.synthesis.targets.recipes import TARGET_RECIPES, pick_recipe
 class Targets(NamedTuple):
     """Targets of a batch at the heads' resolution.
 
-    heatmap, consistency: float32 (B, 1, size, size) in [0, 1]; points: for each image its vulnerable points, int64 (n, 2) as (row, column);
-    anchor: int64 (B, 2), the point p^s that the consistency refers to; on a real image any pixel (paper) or the first (official).
+    heatmap, consistency: float32 (B, 1, size, size) in [0, 1]; points: vulnerable points of each image, int64 (n, 2) as (row, column);
+    anchor: int64 (B, 2) as (row, column), the point p^s of the consistency; on a real image any pixel (paper) or the first (official).
     """
 
     heatmap: Tensor
@@ -38,12 +38,12 @@ def encode_targets(
     iou: float = 0.7,
     ratio: Tensor | None = None,
 ) -> Targets:
-    """Targets of blending masks (B, 1, H, W) in [0, 1], on the mask's device.
+    """Encode the targets of blending masks, on the masks' device.
 
-    size: side of the targets; the mask is averaged down to it before Eq. 2. A mask of 0 is a real image: no points, heat map 0,
-    consistency 1 (paper) or 0 (official). recipe: which side of the differences in `recipes` to take; draws: (B,) in [0, 1), each picks the
-    paper's anchor among an image's points (without them it is the first: B is the same at all of them); iou: threshold t of the radius;
-    ratio: (B,) in (0, 1], what each mask was scaled by to blend, for the official targets alone (none: 1).
+    mask: (B, 1, H, W) in [0, 1]; a mask of 0 is a real image, with no points, heat map 0 and consistency 1 (paper) or 0 (official). size:
+    side of the targets, to which masks are averaged down before Eq. 2. recipe: see `recipes`. draws: (B,) in [0, 1), selects the paper's
+    anchor among the points of each image; None selects the first (B is equal at all of them). iou: threshold t of the radius. ratio: (B,)
+    in (0, 1], blend ratio by which each mask was scaled, used by the official recipe only; None means 1.
     Raises LaanetError for another shape, a value out of range, or an unknown recipe.
     """
     steps = pick_recipe(TARGET_RECIPES, recipe)
@@ -66,20 +66,20 @@ def _check(mask: Tensor, size: int, ratio: Tensor | None) -> None:
         raise LaanetError(f"mask: shape {tuple(mask.shape)} for targets of size {size}; give (B, 1, H, W) and a positive size.")
     low, high = mask.aminmax()
     if not (low >= 0 and high <= 1):
-        raise LaanetError(f"mask: values from {low:g} to {high:g}; a blending mask lies in [0, 1].")
+        raise LaanetError(f"mask: values from {low:g} to {high:g}; give blending masks in [0, 1].")
     if ratio is not None and not (ratio.shape == mask.shape[:1] and ((ratio > 0) & (ratio <= 1)).all()):
-        raise LaanetError(f"ratio: {ratio.tolist()}; give the blending ratio of each of the {len(mask)} masks, in (0, 1].")
+        raise LaanetError(f"ratio: {ratio.tolist()}; give the blend ratio of each of the {len(mask)} masks, in (0, 1].")
 
 
 def shrink(mask: Tensor, size: int) -> Tensor:
-    """Masks (B, 1, H, W) averaged down to (B, 1, size, size), as `encode_targets` has them before Eq. 2."""
+    """Average masks (B, 1, H, W) down to (B, 1, size, size), as `encode_targets` does before Eq. 2."""
     return mask if mask.shape[-2:] == (size, size) else interpolate(mask, size=(size, size), mode="area")
 
 
 def _heatmap(gaussians: Tensor, counts: Tensor, combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Heat maps (B, D, D) of the factors (n, 2, D) of all points, in the order of their images; counts: points of each image (B,).
+    """Heat maps (B, D, D) from Gaussian factors (n, 2, D) of all points, sorted by image; counts: (B,), number of points per image.
 
-    Images are padded to one number of points with Gaussians of 0. Those without points, the real half of a batch, cost nothing.
+    Images are padded with zero Gaussians to equal numbers of points. Images without points (the real half of a batch) are skipped.
     """
     heatmap = gaussians.new_zeros(len(counts), gaussians.shape[-1], gaussians.shape[-1])
     fake = counts > 0
@@ -90,7 +90,7 @@ def _heatmap(gaussians: Tensor, counts: Tensor, combine: Callable[[Tensor, Tenso
 
 
 def consistency(boundary: Tensor, anchor: Tensor) -> Tensor:
-    """C = 1 - |b_uv - B| (Eq. 7) of B (B, D, D) for anchors (B, 2) as (row, column): (B, D, D)."""
+    """C = 1 - |b_uv - B| (Eq. 7) for boundaries B (B, D, D) and anchors (B, 2) as (row, column): (B, D, D)."""
     image = torch.arange(len(boundary), device=boundary.device)
     value = boundary[image, anchor[:, 0], anchor[:, 1]]
     return 1 - (value[:, None, None] - boundary).abs()

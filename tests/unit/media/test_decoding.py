@@ -1,4 +1,4 @@
-"""Decoding: exactly the frames asked for, from anything that decodes, and a reason for what does not."""
+"""Decoding: exactly the requested frames of any decodable file, and a reason for any other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.helpers.videos import moving_pictures, write_sound, write_video
 
 
 def every_frame(path: Path) -> list[np.ndarray]:
-    """All frames in order, in the plainest way."""
+    """All frames in order, by a plain loop over the decoder."""
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
@@ -33,12 +33,12 @@ def decode(path: Path, numbers: Iterable[int]) -> dict[int, np.ndarray]:
 
 
 @given(total=st.integers(0, 5000), count=st.integers(1, 200))
-def test_frames_are_even_without_repetition_and_reach_both_ends(total: int, count: int) -> None:
-    chosen = select_frames(total, count)
-    assert len(chosen) == len(set(chosen)) == min(total, count)
+def test_selected_frames_are_distinct_evenly_spaced_and_include_both_ends(total: int, count: int) -> None:
+    selected = select_frames(total, count)
+    assert len(selected) == len(set(selected)) == min(total, count)
     if total > count > 1:
-        assert (chosen[0], chosen[-1]) == (0, total - 1)
-        steps = np.diff(chosen)
+        assert (selected[0], selected[-1]) == (0, total - 1)
+        steps = np.diff(selected)
         assert steps.max() - steps.min() <= 1
 
 
@@ -56,7 +56,9 @@ def test_frames_are_even_without_repetition_and_reach_both_ends(total: int, coun
         ("intra_refresh.mkv", "libx264", {"x264-params": "intra-refresh=1:keyint=12:bframes=0"}),
     ],
 )
-def test_sought_frames_are_those_of_one_pass_bit_for_bit(tmp_path: Path, name: str, codec: str, options: dict[str, str]) -> None:
+def test_frames_found_by_seeking_equal_those_of_one_pass_bit_for_bit(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str]
+) -> None:
     path = write_video(tmp_path / name, moving_pictures(60), codec, options=options)
     expected = every_frame(path)
     numbers = [0, 1, 13, 14, 30, 47, 58, 59]
@@ -68,7 +70,7 @@ def test_sought_frames_are_those_of_one_pass_bit_for_bit(tmp_path: Path, name: s
         assert np.array_equal(decoded[number], expected[number]), number
 
 
-def test_sought_frames_of_real_clips_are_those_of_one_pass(shared: Path) -> None:
+def test_frames_of_real_clips_found_by_seeking_equal_those_of_one_pass(shared: Path) -> None:
     for path in [shared / "data/real_clips/d0.mp4", shared / "data/video_pairs/ghost_mark/real.webm"]:
         expected = every_frame(path)
         with open_source(path) as source:
@@ -87,7 +89,7 @@ def test_sought_frames_of_real_clips_are_those_of_one_pass(shared: Path) -> None
         ("png", "rgba", "mov"),
     ],
 )
-def test_odd_pixel_formats_become_rgb(tmp_path: Path, codec: str, pix_fmt: str, suffix: str) -> None:
+def test_unusual_pixel_formats_become_rgb(tmp_path: Path, codec: str, pix_fmt: str, suffix: str) -> None:
     pictures = moving_pictures(4)
     path = write_video(tmp_path / f"odd.{suffix}", pictures, codec, pix_fmt, {"crf": "5"} if codec == "libx264" else {})
     decoded = decode(path, range(4))
@@ -111,13 +113,13 @@ def test_a_variable_frame_rate_counts_frames_not_time(tmp_path: Path) -> None:
         assert np.array_equal(rgb, expected[number])
 
 
-def test_a_rotated_video_comes_out_upright(tmp_path: Path) -> None:
+def test_a_rotated_video_is_decoded_upright(tmp_path: Path) -> None:
     path = write_video(tmp_path / "plain.mp4", moving_pictures(3, 48, 64))
     content = bytearray(path.read_bytes())
     unit = bytes.fromhex("00010000 00000000 00000000 00000000 00010000 00000000 00000000 00000000 40000000")
     quarter = bytes.fromhex("00000000 00010000 00000000 FFFF0000 00000000 00000000 00000000 00000000 40000000")
-    place = content.index(unit, content.index(b"tkhd"))
-    content[place : place + len(unit)] = quarter
+    position = content.index(unit, content.index(b"tkhd"))
+    content[position : position + len(unit)] = quarter
     turned = tmp_path / "turned.mp4"
     turned.write_bytes(content)
     plain = decode(path, [1])[1]
@@ -126,12 +128,12 @@ def test_a_rotated_video_comes_out_upright(tmp_path: Path) -> None:
     assert np.array_equal(upright, np.rot90(plain, -1))
 
 
-def test_what_is_no_video_has_a_reason(tmp_path: Path) -> None:
+def test_a_file_without_video_is_refused_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "letter.mp4").write_text("Dear Sir or Madam\n")
-    whole = write_video(tmp_path / "whole.mp4", moving_pictures(20)).read_bytes()
-    (tmp_path / "no_index.mp4").write_bytes(whole[: len(whole) // 2])
-    cases = {"empty": "empty", "letter": "FFmpeg says", "no_index": "FFmpeg says", "gone": "not there"}
+    complete = write_video(tmp_path / "complete.mp4", moving_pictures(20)).read_bytes()
+    (tmp_path / "no_index.mp4").write_bytes(complete[: len(complete) // 2])
+    cases = {"empty": "empty", "letter": "FFmpeg says", "no_index": "FFmpeg says", "missing": "does not exist"}
     for name, reason in cases.items():
         with pytest.raises(UndecodableError, match=reason):
             frame_count(tmp_path / f"{name}.mp4")
@@ -139,20 +141,20 @@ def test_what_is_no_video_has_a_reason(tmp_path: Path) -> None:
         frame_count(write_sound(tmp_path / "sound.m4a"))
 
 
-def test_a_truncated_video_gives_what_can_be_decoded(tmp_path: Path) -> None:
-    whole = write_video(tmp_path / "whole.mkv", moving_pictures(60), options={"g": "12"}).read_bytes()
-    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+def test_a_truncated_video_gives_the_frames_that_can_be_decoded(tmp_path: Path) -> None:
+    complete = write_video(tmp_path / "complete.mkv", moving_pictures(60), options={"g": "12"}).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(complete[: len(complete) // 2])
     count = frame_count(tmp_path / "cut.mkv")
     assert 0 < count < 60
     assert len(decode(tmp_path / "cut.mkv", range(count))) >= count - 1
 
 
 @pytest.mark.parametrize("size", [(17_000, 64), (12_000, 12_000)])
-def test_a_header_that_claims_a_huge_picture_is_refused_before_memory_is_taken(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_a_header_that_claims_a_huge_picture_is_refused_before_memory_is_allocated(tmp_path: Path, size: tuple[int, int]) -> None:
     path = write_video(tmp_path / "huge.avi", moving_pictures(2), "rawvideo", "bgr24")
     content = bytearray(path.read_bytes())
-    place = content.index(b"strf") + 8
-    content[place + 4 : place + 12] = size[0].to_bytes(4, "little") + size[1].to_bytes(4, "little")
+    position = content.index(b"strf") + 8
+    content[position + 4 : position + 12] = size[0].to_bytes(4, "little") + size[1].to_bytes(4, "little")
     path.write_bytes(content)
     with pytest.raises(UndecodableError, match=f"claims {size[0]}x{size[1]}"):
         frame_count(path)

@@ -1,4 +1,4 @@
-"""Faces: decoded as RetinaFace defines them, found where they are, cropped as asked, and a row for whatever has none."""
+"""Faces: decoding of RetinaFace outputs, detection, crops, and a row for frames and videos without a face."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def two_faces() -> np.ndarray:
     return np.hstack([smaller, PICTURE])
 
 
-def test_priors_go_level_by_level_row_by_row_two_sides_a_cell() -> None:
+def test_priors_are_ordered_by_level_row_and_column_with_two_sides_per_cell() -> None:
     anchors = priors(64, 96)
     assert anchors.shape == (2 * (8 * 12 + 4 * 6 + 2 * 3), 3)
     assert anchors[:3].tolist() == [[4, 4, 16], [4, 4, 32], [12, 4, 16]]
@@ -78,7 +78,7 @@ def test_a_face_is_the_mean_of_its_candidates_weighted_by_score() -> None:
     assert np.allclose(other.box, (74, 34, 106, 66))
 
 
-def test_a_box_overlaps_itself_wholly_and_one_of_no_area_not_at_all() -> None:
+def test_overlap_is_1_with_the_same_box_and_0_with_a_box_without_area() -> None:
     box = np.array([0.0, 0, 4, 4])
     assert overlaps(box, np.array([[0.0, 0, 4, 4], [2, 0, 6, 4], [4, 0, 8, 4], [3, 3, 3, 3], [3, 3, 1, 1]])).tolist() == [1, 1 / 3, 0, 0, 0]
     assert overlaps(np.zeros(4), np.zeros((1, 4))).tolist() == [0]
@@ -95,7 +95,7 @@ def test_the_five_points_are_where_a_person_marks_them(assets: Path) -> None:
     assert face.score > 0.99
 
 
-def test_images_of_any_size_together_give_what_each_gives_alone(assets: Path) -> None:
+def test_detections_in_a_batch_of_mixed_sizes_equal_those_of_single_images(assets: Path) -> None:
     detector = load_detector(PARAMS, assets)
     images = [PICTURE, NOISE, PICTURE[:, ::-1].copy(), PICTURE[:-37, :-51].copy(), PICTURE]
     together = detector.detect(images)
@@ -107,22 +107,22 @@ def test_images_of_any_size_together_give_what_each_gives_alone(assets: Path) ->
             assert np.array_equal(one.points, other.points)
 
 
-def test_a_large_image_is_searched_reduced_and_answered_in_its_own_pixels(assets: Path) -> None:
+def test_faces_of_a_large_image_are_detected_at_reduced_size_and_returned_in_its_own_pixels(assets: Path) -> None:
     large = cv2.resize(PICTURE, (1280, 1280), interpolation=cv2.INTER_CUBIC)
     (face,) = load_detector(PARAMS.model_copy(update={"max_side": 320}), assets).detect([large])[0]
     assert np.linalg.norm(face.points / 4 - FIVE, axis=1).max() < 6
 
 
-def test_several_faces_come_largest_first(assets: Path) -> None:
+def test_faces_are_sorted_largest_first(assets: Path) -> None:
     first, second = load_detector(PARAMS, assets).detect([two_faces()])[0]
     assert first.area > 3 * second.area
     assert first.box[0] > 160 > second.box[2]
 
 
-def test_the_resnet_finds_what_its_own_library_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_resnet_agrees_with_its_own_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from retinaface.predict_single import Model
 
-    monkeypatch.setattr(retinaface_boxes, "VOTE_OVERLAP", 1.0)  # the library takes the best candidate as it is
+    monkeypatch.setattr(retinaface_boxes, "VOTE_OVERLAP", 1.0)  # the library uses the best candidate without voting
     torch.manual_seed(0)
     library = Model(max_size=160)
     with torch.no_grad():
@@ -133,9 +133,9 @@ def test_the_resnet_finds_what_its_own_library_finds(tmp_path: Path, monkeypatch
     torch.save(library.model.state_dict(), tmp_path / "retinaface_resnet50" / "retinaface_resnet50.pth")
     image = np.ascontiguousarray(PICTURE[60:220, 100:260])
     scores = [face["score"] for face in library.predict_jsons(image, confidence_threshold=0.0)]
-    least = float(np.median(scores))
-    expected = {tuple(face["bbox"]) for face in library.predict_jsons(image, confidence_threshold=least)}
-    params = PARAMS.model_copy(update={"detector": "retinaface_resnet50", "min_score": least})
+    min_score = float(np.median(scores))
+    expected = {tuple(face["bbox"]) for face in library.predict_jsons(image, confidence_threshold=min_score)}
+    params = PARAMS.model_copy(update={"detector": "retinaface_resnet50", "min_score": min_score})
     found = load_detector(params, tmp_path).detect([image])[0]
     ours = np.array([face.box for face in found])
     assert len(expected) > 5
@@ -157,7 +157,7 @@ def test_missing_or_damaged_weights_are_one_sentence(tmp_path: Path, name: str) 
             load_detector(params, tmp_path)
 
 
-def test_a_crop_is_a_square_about_the_face_centre() -> None:
+def test_a_crop_is_a_square_around_the_face_centre() -> None:
     assert crop_box((100, 50, 140, 130), 1.25) == (70, 40, 170, 140)
     assert crop_box((-20, 0, 20, 20), 1.5) == (-30, -20, 30, 40)
 
@@ -237,7 +237,7 @@ def test_a_crop_in_the_shard_is_its_box_of_the_frame(tmp_path: Path, assets: Pat
         assert np.array_equal(read_rgb(shard, "face/000000.png"), crop(PICTURE, box, 96))
 
 
-def test_all_faces_are_kept_when_asked_for(tmp_path: Path, assets: Path) -> None:
+def test_all_faces_are_kept_if_requested(tmp_path: Path, assets: Path) -> None:
     run(tmp_path, PARAMS.model_copy(update={"faces": "all"}), assets, frames_folder(tmp_path / "frames"))
     with Shard(tmp_path / "out/deep/two.tar") as shard:
         assert crop_members(shard) == [("deep/two/000005.png", 5, 0), ("deep/two/000005.1.png", 5, 1)]

@@ -1,4 +1,4 @@
-"""The frames stage: pairs get the same frames, failures become rows, outputs depend on nothing but their input."""
+"""The frames stage: pairs get the same frames, failures become rows, outputs depend only on their input."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_split_has_its_own_count(tmp_path: Path, root: Path) -> None:
     assert len(frames_of(tmp_path / "out", "source")) == 8
 
 
-def test_what_cannot_be_sampled_is_a_row_with_a_reason_and_counted(tmp_path: Path, root: Path) -> None:
+def test_a_video_that_cannot_be_sampled_is_a_row_with_a_reason_and_counted(tmp_path: Path, root: Path) -> None:
     rows = [row(root, name) for name in ("source", "one", "empty", "letter")]
     summary, videos = run(rows, root, tmp_path / "out", tmp_path / "work")
     assert {name: video["status"] for name, video in videos.items()} == {
@@ -77,13 +77,13 @@ def test_what_cannot_be_sampled_is_a_row_with_a_reason_and_counted(tmp_path: Pat
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["made.json", "source.tar", "videos.csv"]
 
 
-def test_an_unreadable_source_leaves_the_fake_its_own_frames(tmp_path: Path, root: Path) -> None:
+def test_a_fake_with_an_unreadable_source_is_sampled_by_its_own_length(tmp_path: Path, root: Path) -> None:
     _, videos = run([row(root, "empty"), row(root, "same", "test", "empty")], root, tmp_path / "out", tmp_path / "work")
     assert videos["same"]["status"] == "ok"
     assert frames_of(tmp_path / "out", "same") == [0, 13, 26, 39]
 
 
-def test_a_video_that_is_no_longer_what_the_index_says_ends_the_run(tmp_path: Path, root: Path) -> None:
+def test_a_video_that_differs_from_the_index_ends_the_run(tmp_path: Path, root: Path) -> None:
     (root / "many").mkdir()
     for number, picture in enumerate(moving_pictures(3)):
         cv2.imwrite(str(root / f"many/{number}.png"), picture)
@@ -91,16 +91,16 @@ def test_a_video_that_is_no_longer_what_the_index_says_ends_the_run(tmp_path: Pa
     pictures = IndexRow("many", "many", 0, "real", "", "test", "", "many", size, folder_digest(root / "many"))
     run([pictures], root, tmp_path / "out", tmp_path / "work")
     (root / "many/1.png").unlink()
-    gone = row(root, "source")
+    missing = row(root, "source")
     (root / "source.mp4").unlink()
-    for video in (replace(pictures, digest="other"), gone):
-        with pytest.raises(LaanetError, match="not as the index knows it; check that its folder is mounted and run again"):
+    for video in (replace(pictures, digest="other"), missing):
+        with pytest.raises(LaanetError, match="its size differs from the index; check that its folder is mounted, then run again"):
             run([video], root, tmp_path / "out", tmp_path / "work")
 
 
-def test_a_fake_that_ends_before_its_source_says_how_many_frames_it_lacks(tmp_path: Path, root: Path) -> None:
+def test_a_fake_that_ends_before_its_source_has_the_number_of_missing_frames_as_its_reason(tmp_path: Path, root: Path) -> None:
     _, videos = run([row(root, "source"), row(root, "shorter", source="source")], root, tmp_path / "out", tmp_path / "work")
-    assert (videos["shorter"]["status"], videos["shorter"]["reason"]) == ("ok", "1 of 4 frames of its source lie beyond its end")
+    assert (videos["shorter"]["status"], videos["shorter"]["reason"]) == ("ok", "1 of 4 frames sampled from its source are beyond its end")
 
 
 def test_outputs_do_not_depend_on_workers_or_order(tmp_path: Path, root: Path) -> None:
@@ -115,7 +115,7 @@ def test_outputs_do_not_depend_on_workers_or_order(tmp_path: Path, root: Path) -
     assert digests[0] == digests[1]
 
 
-def test_a_video_that_went_away_leaves_the_output(tmp_path: Path, root: Path) -> None:
+def test_a_video_removed_from_the_index_is_removed_from_the_output(tmp_path: Path, root: Path) -> None:
     rows = [row(root, "source"), row(root, "same")]
     run(rows, root, tmp_path / "out", tmp_path / "work")
     run(rows[:1], root, tmp_path / "out", tmp_path / "work")

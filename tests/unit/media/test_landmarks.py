@@ -1,4 +1,4 @@
-"""Landmarks: on the face's features, in crop pixels, in a file whose bytes depend on nothing else; failures are rows."""
+"""Landmarks: on the features of the face, in crop pixels, in a file of reproducible bytes; failures are rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MARKED = {"eyes": [(204, 101), (246.5, 103)], "nose": (225, 126), "mouth": [(205
 """Features of PICTURE's face, marked by hand on an enlargement."""
 
 
-def test_the_68_points_lie_on_the_features_that_a_person_marks(assets: Path) -> None:
+def test_the_68_points_are_on_the_features_marked_by_hand(assets: Path) -> None:
     points = predict_landmarks(PICTURE, BOX, assets)
     assert points.shape == (68, 2)
     assert points.dtype == np.float32
@@ -41,7 +41,7 @@ def test_the_box_given_to_dlib_is_a_lower_square_of_the_same_area() -> None:
     assert dlib_box((0, 0, 80, 125)) == (-10, 19, 90, 119)
 
 
-def test_points_far_outside_or_without_area_are_no_face() -> None:
+def test_points_far_outside_or_without_area_are_rejected() -> None:
     good = np.random.default_rng(0).uniform(20, 140, (68, 2)).astype(np.float32)
     assert is_face(good, SIZE)
     outside, nowhere = good.copy(), good.copy()
@@ -59,7 +59,7 @@ def face_row(video_id: str, frame: int, face_box: tuple[float, ...], number: int
 
 
 def crops_folder(folder: Path) -> Path:
-    """What the crops stage writes: a clip with two faces in its last frame, one whose 'face' is none, two that failed before."""
+    """Output of the crops stage: a clip with two faces in its last frame, one with a false detection, two that failed earlier."""
     far = (500.0, 500.0, 501.0, 900.0)
     spread = {"a/clip": [(3, 0, BOX), (40, 0, BOX), (40, 1, (180.0, 60.0, 270.0, 170.0))], "b": [(1, 0, far)]}
     faces, videos = [], []
@@ -130,7 +130,7 @@ def test_missing_or_damaged_files_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(LaanetError, match="not found"):
         LandmarkStore(tmp_path / "none.h5")
     (tmp_path / "text.h5").write_text("Dear Sir or Madam\n")
-    with pytest.raises(LaanetError, match="not a whole HDF5 file"):
+    with pytest.raises(LaanetError, match="not a complete HDF5 file"):
         LandmarkStore(tmp_path / "text.h5")
     with pytest.raises(LaanetError, match="not found"):
         predict_landmarks(PICTURE, BOX, tmp_path)

@@ -1,4 +1,4 @@
-"""The frames stage on files that are not what they should be: a row and a reason for each, no crash, bounded memory."""
+"""The frames stage on malformed files: a row and a reason for each, no crash, bounded memory."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ MIB = 1 << 20
 
 
 def row(path: Path, video_id: str) -> IndexRow:
-    """What an index says of a file or folder, whose digest is empty where it cannot be read."""
+    """The index row of a file or folder; its digest is empty if it cannot be read."""
     readable = path.is_file() or (path.is_dir() and any(path.iterdir()))
     digest = "" if not readable else folder_digest(path) if path.is_dir() else file_digest(path)
     return IndexRow(video_id, path.name, 0, "x", "", "test", "", video_id, size_of(path) if readable else 0, digest)
 
 
 def peak_memory(seconds: float) -> tuple[int, int]:
-    """Process id and highest resident memory (bytes) of the process that this runs in, which it keeps busy for a while.
+    """Process id and peak resident memory (bytes) of the worker that runs this, after keeping it busy for a while.
 
-    The kernel's `getrusage` would count what the process of the tests had before it started this one.
+    `getrusage` would include the memory of the test process from which the worker was started.
     """
     time.sleep(seconds)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
@@ -69,7 +69,7 @@ def test_every_malformed_file_is_a_row_with_a_reason(tmp_path: Path) -> None:
 
 
 def fault(entry: Malformed, video: dict[str, str]) -> str:
-    """What is wrong with the row of an entry, or nothing."""
+    """What is wrong with the row of an entry; empty if it is correct."""
     if video["status"] not in entry.allowed:
         return f"{video['status']}: {video['reason']}"
     if video["status"] != "ok" and (len(video["reason"]) < 10 or entry.name in video["reason"] or "crashed" in video["reason"]):
@@ -99,12 +99,12 @@ def test_a_script_does_not_open_the_video_that_it_names(tmp_path: Path, script: 
     (tmp_path / "named.ts").write_bytes(whole("transport.ts"))
     for place in ("named.ts", str(tmp_path / "named.ts"), f"file:{tmp_path}/named.ts"):
         (tmp_path / "script.mp4").write_text(script.format(place))
-        with pytest.raises(UndecodableError, match=r"not in a container|Invalid data"), open_source(tmp_path / "script.mp4"):
+        with pytest.raises(UndecodableError, match=r"not in a supported container|Invalid data"), open_source(tmp_path / "script.mp4"):
             pass
 
 
 def exceed_a_budget() -> bool:
-    """Whether the limit is what it was, once too much was asked for."""
+    """Exceed a memory budget; returns whether the limit was restored."""
     before = resource.getrlimit(resource.RLIMIT_DATA)
     with pytest.raises(MemoryError), memory_budget(100 * MIB):
         assert len(np.ones(50 * MIB, np.uint8)) == 50 * MIB
@@ -113,7 +113,7 @@ def exceed_a_budget() -> bool:
 
 
 def test_memory_beyond_the_budget_fails_and_the_limit_is_restored() -> None:
-    with open_executor() as executor:  # a process that gives back nothing of other tests meanwhile
+    with open_executor() as executor:  # a process of its own, in which no other test frees memory meanwhile
         assert executor.submit(exceed_a_budget).result()
 
 
@@ -134,7 +134,7 @@ def test_budgets_of_threads_add_up_and_the_last_restores_the_limit() -> None:
 
 
 def decode_within_16_mib(path: Path) -> str:
-    """Why the frame of a file cannot be had with so little memory."""
+    """The reason why the frame of a file cannot be decoded with this little memory."""
     with (
         patch("laanet_core.media.decoding.source.MAX_MEMORY", 16 * MIB),
         pytest.raises(UndecodableError) as error,
@@ -145,7 +145,7 @@ def decode_within_16_mib(path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["video.avi", "picture.png"])
-def test_what_needs_more_memory_than_allowed_says_so(tmp_path: Path, name: str) -> None:
+def test_a_file_that_needs_more_memory_than_allowed_is_reported(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     large = moving_pictures(1, 3200, 4000)
     if name == "video.avi":

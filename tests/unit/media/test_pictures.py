@@ -1,4 +1,4 @@
-"""Pictures as source: of any depth and colour model, upright, in natural order, and refused before they take memory."""
+"""Pictures as a FrameSource: any bit depth and colour model, upright, in natural order, refused before memory is allocated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RGB = moving_pictures(1, 48, 64)[0]
 
 
 def order_of(folder: Path, names: list[str]) -> list[int]:
-    """Places at which `open_source` gives pictures that were written with the shades 0, 1, 2 ... under these names."""
+    """Write pictures of shades 0, 1, 2 ... under these names; returns the shades in the order in which `open_source` yields them."""
     folder.mkdir()
     for shade, name in enumerate(names):
         (folder / name).write_bytes(encode_png(np.full((8, 8, 3), shade, np.uint8)))
@@ -60,7 +60,7 @@ def test_broken_pictures_are_left_out_and_sizes_may_differ(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("kind", ["png", "bmp", "webp", "jpeg"])
-def test_a_picture_is_decoded_as_opencv_does(tmp_path: Path, kind: str) -> None:
+def test_a_picture_is_decoded_as_by_opencv(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"picture.{kind}"
     path.write_bytes(picture(kind))
     expected = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
@@ -84,14 +84,14 @@ def test_sixteen_bits_a_channel_keep_their_upper_eight(tmp_path: Path) -> None:
     assert np.array_equal(read_picture(tmp_path / "deep.png"), RGB)
 
 
-def test_alpha_is_left_out_and_what_it_hides_is_kept(tmp_path: Path) -> None:
+def test_alpha_is_dropped_and_hidden_colours_are_kept(tmp_path: Path) -> None:
     clear = np.dstack([RGB, np.zeros(RGB.shape[:2], np.uint8)])
     PIL.Image.fromarray(clear).save(tmp_path / "clear.png")
     assert np.array_equal(read_picture(tmp_path / "clear.png"), RGB)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_turns_a_picture_upright_as_opencv_does(tmp_path: Path, orientation: int) -> None:
+def test_exif_turns_a_picture_upright_as_in_opencv(tmp_path: Path, orientation: int) -> None:
     exif = PIL.Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / "turned.jpg"
@@ -101,7 +101,7 @@ def test_exif_turns_a_picture_upright_as_opencv_does(tmp_path: Path, orientation
     assert np.abs(read_picture(path).astype(int) - upright).max() <= 2
 
 
-def test_broken_exif_is_passed_over(tmp_path: Path) -> None:
+def test_broken_exif_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "broken.jpg"
     PIL.Image.fromarray(RGB).save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12\0\3\xff\xff")
     assert read_picture(path).shape == RGB.shape
@@ -120,7 +120,7 @@ def test_broken_exif_is_passed_over(tmp_path: Path) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_picture_that_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+def test_a_picture_that_cannot_be_read_is_refused_with_a_reason(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UndecodableError, match=reason), open_source(tmp_path / name) as source:
         list(source.frames([0]))

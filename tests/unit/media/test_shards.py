@@ -1,4 +1,4 @@
-"""Shards: the same members give the same bytes, any member is had by name, damage is named."""
+"""Shards: equal members give equal bytes, any member can be read by name, damage is reported."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_the_same_members_give_the_same_bytes(tmp_path: Path) -> None:
     assert written(tmp_path / "one.tar").read_bytes() == written(tmp_path / "two.tar").read_bytes()
 
 
-def test_images_come_back_exactly_with_frame_and_face(tmp_path: Path) -> None:
+def test_images_are_read_back_exactly_with_frame_and_face(tmp_path: Path) -> None:
     with Shard(written(tmp_path / "s.tar")) as shard:
         assert crop_members(shard) == [("a/b/000003.png", 3, 0), ("a/b/000003.1.png", 3, 1), ("a/b/000012.png", 12, 0)]
         assert np.array_equal(read_rgb(shard, "a/b/000012.png"), PICTURE)
@@ -32,7 +32,7 @@ def test_images_come_back_exactly_with_frame_and_face(tmp_path: Path) -> None:
     assert note["digest"] == content_digest(tmp_path / "s.tar")
 
 
-def test_what_is_missing_or_damaged_is_one_sentence(tmp_path: Path) -> None:
+def test_missing_or_damaged_shards_raise_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(LaanetError, match="not found"):
         Shard(tmp_path / "none.tar")
     path = written(tmp_path / "s.tar")

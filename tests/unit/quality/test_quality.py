@@ -1,4 +1,4 @@
-"""Mask-SSIM: the value against SSIM worked out by hand, the head mask, and a row for every fake whatever became of it."""
+"""Mask-SSIM: values against SSIM computed by hand, the head mask, and a row for every fake, measured or failed."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,6 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
 from laanet_core.datasets.index import IndexRow, write_index
@@ -25,6 +24,7 @@ from laanet_core.quality.mask_ssim import head_mask, mask_ssim
 from laanet_core.quality.measure import QualityFiles, QualityTables, score_quality
 from laanet_core.store.csv_io import read_table, write_table
 from laanet_core.store.work_dir import WorkDir
+from laanet_core.types import Image, Points
 from tests.helpers.drawn_face import face_image, face_landmarks
 from tests.helpers.paths import ROOT
 from tests.helpers.shards import content_digest
@@ -35,14 +35,12 @@ BOX = [20.0, 12.0, 84.0, 76.0]
 PARAMS = QualityParams(bins=[0.0, 0.5, 0.9, 1.0], forehead=0.4)
 CHIN, BROW_ROW = 8, slice(17, 27)
 
-Image = NDArray[np.uint8]
-
 
 def noise(seed: int, size: int = SIZE) -> Image:
     return np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
 
 
-def landmarks(size: int = SIZE) -> NDArray[np.float32]:
+def landmarks(size: int = SIZE) -> Points:
     return face_landmarks(size).numpy()
 
 
@@ -64,7 +62,7 @@ def test_value_is_ssim_of_luminance_in_an_11_pixel_gaussian_window() -> None:
     assert mask_ssim(fake, real, mask) == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_region_has_the_value_that_scikit_image_gives_for_it_alone() -> None:
+def test_the_value_of_a_region_equals_that_of_scikit_image_for_it_alone() -> None:
     real, fake = noise(1), noise(2)
     mask = np.zeros((SIZE, SIZE), bool)
     mask[20:50, 15:45] = True
@@ -90,7 +88,7 @@ def test_images_of_other_sizes_and_an_empty_mask_are_refused() -> None:
         mask_ssim(noise(1), noise(1), np.zeros((SIZE, SIZE), bool))
 
 
-def test_head_mask_is_the_hull_and_reaches_over_the_forehead_by_the_share_asked_for() -> None:
+def test_head_mask_is_the_hull_and_reaches_over_the_forehead_by_the_given_share() -> None:
     points = landmarks(200)
     low, high = (head_mask(points, (200, 200), forehead) for forehead in (0.0, 0.4))
     height = points[CHIN, 1] - points[BROW_ROW, 1].mean()
@@ -102,7 +100,7 @@ def test_head_mask_is_the_hull_and_reaches_over_the_forehead_by_the_share_asked_
     assert (high | ~low).all()
 
 
-def test_head_mask_is_cut_at_the_image_and_refuses_points_that_are_none() -> None:
+def test_head_mask_is_clipped_to_the_image_and_refuses_invalid_points() -> None:
     assert head_mask(landmarks() - 40, (SIZE, SIZE), 0.4).sum() < head_mask(landmarks(), (SIZE, SIZE), 0.4).sum()
     assert not head_mask(landmarks() + 1e30, (SIZE, SIZE), 0.4).any()
     with pytest.raises(ValueError, match="68 finite"):
@@ -112,18 +110,16 @@ def test_head_mask_is_cut_at_the_image_and_refuses_points_that_are_none() -> Non
 
 
 class Videos:
-    """A data set on disk as the stages before leave it."""
+    """A data set on disk, as written by the earlier stages."""
 
     def __init__(self, root: Path) -> None:
         self.files = QualityFiles(root / "index.csv", root / "frames", root / "crops", root / "landmarks.h5")
         self.rows: list[IndexRow] = []
         self.tables: dict[str, list[dict[str, Any]]] = {"frames": [], "crops": [], "landmarks": [], "faces": []}
-        self.points: dict[str, NDArray[np.float32]] = {}
+        self.points: dict[str, Points] = {}
 
-    def add(
-        self, name: str, images: Sequence[Image], source: str = "", status: str = "ok", points: NDArray[np.float32] | None = None
-    ) -> None:
-        """A real (r...) or fake (f...) video with one image a frame."""
+    def add(self, name: str, images: Sequence[Image], source: str = "", status: str = "ok", points: Points | None = None) -> None:
+        """Add a real (r...) or fake (f...) video with one image per frame."""
         fake = name.startswith("f")
         self.rows.append(IndexRow(name, f"{name}.mp4", int(fake), "swap" if fake else "real", "", "test", source, name, 1, "0"))
         numbered = list(zip(FRAMES, images, strict=True))
@@ -146,7 +142,7 @@ class Videos:
         return content_digest(path)
 
     def score(self, out: Path, workers: int = 2, params: QualityParams = PARAMS) -> dict[str, dict[str, str]]:
-        """Write the tables and run the step; the rows of its CSV by video."""
+        """Write the tables and run the stage; returns the rows of its CSV by video."""
         write_index(self.files.index, self.rows)
         folders = {"frames": self.files.frames / "videos.csv", "crops": self.files.crops / "videos.csv"}
         places = {**folders, "faces": self.files.crops / "faces.csv", "landmarks": self.files.landmarks.with_suffix(".csv")}
@@ -167,14 +163,14 @@ def videos(tmp_path: Path) -> Videos:
     scene = [np.ascontiguousarray(face_image(100, seed).permute(1, 2, 0).numpy()) for seed in range(3)]
     changed = [image.copy() for image in scene]
     changed[1][30:50, 40:64] = 255 - changed[1][30:50, 40:64]
-    made = Videos(tmp_path)
-    made.add("r_one", scene)
-    made.add("f_copy", scene, "r_one")
-    made.add("f_changed", changed, "r_one")
-    return made
+    videos = Videos(tmp_path)
+    videos.add("r_one", scene)
+    videos.add("f_copy", scene, "r_one")
+    videos.add("f_changed", changed, "r_one")
+    return videos
 
 
-def test_a_copy_scores_one_and_a_change_in_one_frame_shows_in_that_frame(videos: Videos, tmp_path: Path) -> None:
+def test_a_copy_scores_one_and_a_change_in_one_frame_lowers_that_frame(videos: Videos, tmp_path: Path) -> None:
     rows = videos.score(tmp_path)
     frames = [float(row["mask_ssim"]) for row in read_table(tmp_path / "q_frames.csv", ["mask_ssim"]) if row["video_id"] == "f_changed"]
     assert (rows["f_copy"]["mask_ssim"], rows["f_copy"]["bin"], rows["f_copy"]["n_frames"]) == ("1.0", "0.90-1.00", "3")
@@ -190,22 +186,22 @@ def test_fakes_that_cannot_be_compared_are_rows_with_a_reason(videos: Videos, tm
     videos.add("r_blank", image, status="no_face")
     videos.add("r_far", image, points=far)
     videos.add("f_alone", image)
-    videos.add("f_lost", image, "r_gone")
+    videos.add("f_lost", image, "r_missing")
     videos.add("f_of_blank", image, "r_blank")
     videos.add("f_faceless", image, "r_one", status="no_face")
     videos.add("f_small", [noise(seed, 90) for seed in range(3)], "r_one")
     videos.add("f_far", image, "r_far")
     rows = videos.score(tmp_path)
-    found = {name: (row["status"], row["reason"]) for name, row in rows.items() if row["status"] != "ok"}
-    assert found == {
-        "f_alone": ("no_source", "the index names no pristine video for it"),
-        "f_lost": ("no_source", "source r_gone is not in the index"),
+    failures = {name: (row["status"], row["reason"]) for name, row in rows.items() if row["status"] != "ok"}
+    assert failures == {
+        "f_alone": ("no_source", "the index has no source video for it"),
+        "f_lost": ("no_source", "source r_missing is not in the index"),
         "f_of_blank": ("no_source", "source r_blank is no_face: r_blank is no_face"),
         "f_faceless": ("no_face", "f_faceless is no_face"),
-        "f_small": ("no_source", "it has 90x90 pixels and its source r_one 100x100"),
-        "f_far": ("no_landmarks", "the head of source r_far lies outside its crops"),
+        "f_small": ("no_source", "its size 90x90 differs from 100x100 of source r_one"),
+        "f_far": ("no_landmarks", "the head of source r_far is outside its crops"),
     }
-    assert {rows[name]["mask_ssim"] for name in found} == {""}
+    assert {rows[name]["mask_ssim"] for name in failures} == {""}
     assert "r_one" not in rows
 
 
@@ -217,12 +213,12 @@ def test_no_frame_in_common_is_a_reason(videos: Videos, tmp_path: Path) -> None:
     assert (row["status"], row["reason"]) == ("no_source", "no frame in common with the landmarks of source r_one")
 
 
-def test_a_value_outside_the_bins_says_so(videos: Videos, tmp_path: Path) -> None:
+def test_a_value_outside_the_bins_is_reported(videos: Videos, tmp_path: Path) -> None:
     row = videos.score(tmp_path, params=QualityParams(bins=[0.0, 0.5], forehead=0.4))["f_copy"]
-    assert (row["status"], row["mask_ssim"], row["bin"], row["reason"]) == ("ok", "1.0", "", "Mask-SSIM lies outside quality.bins")
+    assert (row["status"], row["mask_ssim"], row["bin"], row["reason"]) == ("ok", "1.0", "", "Mask-SSIM is outside quality.bins")
 
 
-def test_workers_and_finished_work_change_no_byte_and_other_bins_recompute_nothing(videos: Videos, tmp_path: Path) -> None:
+def test_output_does_not_depend_on_workers_or_earlier_runs_and_other_bins_recompute_nothing(videos: Videos, tmp_path: Path) -> None:
     videos.score(tmp_path / "two")
     items = {path: path.stat().st_ino for path in (tmp_path / "work").rglob("??/*")}
     videos.score(tmp_path / "again", params=replace_bins([0.0, 1.0]))
@@ -237,7 +233,7 @@ def replace_bins(edges: list[float]) -> QualityParams:
     return PARAMS.model_copy(update={"bins": edges})
 
 
-def test_quantiles_put_as_many_fakes_into_each_bin_and_the_bins_are_kept_in_a_file(videos: Videos, tmp_path: Path) -> None:
+def test_quantiles_put_equally_many_fakes_into_each_bin_and_are_stored_in_a_file(videos: Videos, tmp_path: Path) -> None:
     rows = videos.score(tmp_path, params=PARAMS.model_copy(update={"quantiles": 2}))
     low, high = read_table(tmp_path / "q_bins.csv", ["bin", "low", "high", "n_fake"])
     assert [low["n_fake"], high["n_fake"]] == ["1", "1"]
@@ -246,7 +242,7 @@ def test_quantiles_put_as_many_fakes_into_each_bin_and_the_bins_are_kept_in_a_fi
     assert read_edges(tmp_path / "q_bins.csv") == [float(low["low"]), float(low["high"]), 1.0]
 
 
-def test_given_bins_are_kept_in_the_file_empty_ones_too(videos: Videos, tmp_path: Path) -> None:
+def test_given_bins_are_stored_in_the_file_including_empty_ones(videos: Videos, tmp_path: Path) -> None:
     videos.score(tmp_path)
     bins = read_table(tmp_path / "q_bins.csv", ["bin", "n_fake"])
     assert read_edges(tmp_path / "q_bins.csv") == PARAMS.bins
@@ -260,7 +256,7 @@ def test_a_set_of_reals_alone_gives_an_empty_table(videos: Videos, tmp_path: Pat
     assert videos.summary == "quality: 0 videos"
 
 
-def frame_10(path: Path) -> NDArray[np.uint8]:
+def frame_10(path: Path) -> Image:
     """Frame 10 of a video."""
     with open_source(path) as source:
         return dict(source.frames([10]))[10]

@@ -1,4 +1,4 @@
-"""Augmentation: one geometry for everything, one photometric draw for both images."""
+"""Augmentation: one geometric transform for images, mask and landmarks, one photometric change for both images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from laanet_core.params import AugmentParams
 from laanet_core.synthesis import Augmented, augment, self_blend
 from laanet_core.synthesis.augment import draw_geometry, gaussian_noise, move_points
 from laanet_core.synthesis.ops import opencv, tensors
-from laanet_core.synthesis.ops.protocol import Kernels
+from laanet_core.synthesis.ops.image_ops import ImageOps
 from laanet_core.synthesis.rng import Rng
 from tests.helpers.drawn_face import face_image, face_landmarks
 
@@ -57,39 +57,39 @@ def test_flip_mirrors_images_mask_and_coordinates_exactly() -> None:
     assert torch.equal(flipped.landmarks[..., 1], landmarks[..., 1])
 
 
-@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
+@pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
 @pytest.mark.parametrize("seed", range(4))
-def test_geometry_moves_landmarks_with_the_pixels_they_mark(seed: int, kernels: Kernels) -> None:
+def test_geometry_moves_landmarks_with_the_pixels_they_mark(seed: int, ops: ImageOps) -> None:
     """Coordinates are written into the image: a landmark's new pixel must show its old coordinates."""
     size = 256
     rows, columns = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     coordinates = torch.stack([columns, rows, torch.zeros_like(rows)]).to(torch.uint8)[None]
     landmarks = (face_landmarks(size) * 0.7 + 0.15 * size)[None]
     mask = (columns / (size - 1.0))[None, None].float()
-    moved = augment(coordinates, coordinates, mask, landmarks, draws_of(seed), always(*GEOMETRIC), kernels)
-    seen = 0
+    moved = augment(coordinates, coordinates, mask, landmarks, draws_of(seed), always(*GEOMETRIC), ops)
+    visible = 0
     for (x, y), (old_x, old_y) in zip(moved.landmarks[0].tolist(), landmarks[0].tolist(), strict=True):
         if 1 <= x < size - 2 and 1 <= y < size - 2:
-            seen += 1
+            visible += 1
             shown = moved.real[0, :, round(y), round(x)].tolist()
             assert shown[0] == pytest.approx(old_x, abs=1.3)
             assert shown[1] == pytest.approx(old_y, abs=1.3)
             assert float(moved.mask[0, 0, round(y), round(x)]) * (size - 1) == pytest.approx(old_x, abs=1.3)
-    assert seen > 30
+    assert visible > 30
     assert torch.equal(moved.real, moved.fake)
 
 
-def test_geometry_comes_back_by_its_inverse() -> None:
+def test_geometry_is_undone_by_its_inverse() -> None:
     landmarks = face_landmarks(128).expand(20, 68, 2)
     matrices = draw_geometry(draws_of(*range(20)), 128, 128, always(*GEOMETRIC))
     forth = move_points(landmarks, torch.from_numpy(matrices))
-    whole = np.concatenate([matrices, np.tile([[[0.0, 0.0, 1.0]]], (20, 1, 1))], axis=1)
-    back = move_points(forth, torch.from_numpy(np.linalg.inv(whole)[:, :2]))
+    square = np.concatenate([matrices, np.tile([[[0.0, 0.0, 1.0]]], (20, 1, 1))], axis=1)
+    back = move_points(forth, torch.from_numpy(np.linalg.inv(square)[:, :2]))
     assert torch.allclose(back, landmarks, atol=1e-3)
     assert (forth - landmarks).abs().amax(dim=(1, 2)).min() > 1
 
 
-def test_a_random_crop_shows_a_window_that_lies_inside_the_image() -> None:
+def test_a_random_crop_is_inside_the_image() -> None:
     corners = np.array([[0, 0, 1], [127, 0, 1], [0, 63, 1], [127, 63, 1]]).T
     for matrix in draw_geometry(draws_of(*range(50)), 64, 128, always("crop")):
         window = (np.linalg.inv(np.vstack([matrix, [0, 0, 1]])) @ corners)[:2]
@@ -105,11 +105,11 @@ def test_geometry_keeps_the_pair_equal_outside_the_mask_and_the_mask_in_range() 
     assert 0 <= moved.mask.min() <= moved.mask.max() <= 1
 
 
-@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
+@pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
 @pytest.mark.parametrize("name", [*GEOMETRIC, *PHOTOMETRIC])
-def test_each_step_changes_the_images_and_is_the_same_for_two_equal_ones(name: str, kernels: Kernels) -> None:
+def test_each_step_changes_the_images_and_is_the_same_for_two_equal_ones(name: str, ops: ImageOps) -> None:
     real, _, mask, landmarks = pairs(count=5)
-    twins = augment(real, real, mask, landmarks, draws_of(*range(5)), always(name), kernels)
+    twins = augment(real, real, mask, landmarks, draws_of(*range(5)), always(name), ops)
     assert torch.equal(twins.real, twins.fake)
     assert bool((twins.real != real).flatten(1).any(dim=1).all())
 
@@ -122,22 +122,22 @@ def test_photometric_steps_leave_mask_and_landmarks_alone(name: str) -> None:
     assert torch.equal(result.landmarks, landmarks)
 
 
-def test_both_kernels_augment_alike_within_rounding() -> None:
+def test_opencv_and_tensors_augment_equally_within_rounding() -> None:
     for name in [*GEOMETRIC, *PHOTOMETRIC]:
-        results = [augment(*pairs(count=6), draws_of(*range(6)), always(name), kernels) for kernels in (opencv, tensors)]
-        for mine, theirs in zip(*results, strict=True):
-            difference = (mine.float() - theirs.float()).abs()
-            assert difference.max() <= (3 if mine.dtype == torch.uint8 else 0.05), name
+        results = [augment(*pairs(count=6), draws_of(*range(6)), always(name), ops) for ops in (opencv, tensors)]
+        for first, second in zip(*results, strict=True):
+            difference = (first.float() - second.float()).abs()
+            assert difference.max() <= (3 if first.dtype == torch.uint8 else 0.05), name
             assert difference.mean() < 0.2, name
 
 
-def test_a_mask_between_two_pixels_keeps_its_landmarks_in_the_middle_of_the_frame() -> None:
+def test_scaling_moves_landmarks_about_the_centre_of_the_image() -> None:
     moved = changed(always("scale", scale_by=[1.1, 1.1]), 3)
     centre = torch.full((2,), 95 / 2)
     assert torch.allclose(moved.landmarks - centre, 1.1 * (face_landmarks(96) - centre), atol=1e-3)
 
 
-def test_what_comes_in_from_outside_is_no_black_border() -> None:
+def test_borders_are_mirrored_and_not_black() -> None:
     images = torch.stack([face_image(96, item) for item in range(30)])
     landmarks = face_landmarks(96).expand(30, 68, 2)
     moved = augment(images, images, images[:, :1] / 255, landmarks, draws_of(*range(30)), always(*GEOMETRIC))
@@ -145,29 +145,29 @@ def test_what_comes_in_from_outside_is_no_black_border() -> None:
     assert moved.mask.min() >= images[:, 0].min() / 255 - 0.01
 
 
-def test_the_draws_decide_everything_whatever_else_is_in_the_batch() -> None:
+def test_the_result_of_an_item_depends_on_its_key_and_not_on_the_batch() -> None:
     params = always(*GEOMETRIC, *PHOTOMETRIC)
     real, fake, mask, landmarks = pairs(count=3)
-    whole = augment(real, fake, mask, landmarks, draws_of(3, 4, 5), params)
+    batch = augment(real, fake, mask, landmarks, draws_of(3, 4, 5), params)
     for item in range(3):
         at = slice(item, item + 1)
         alone = augment(real[at], fake[at], mask[at], landmarks[at], draws_of(3 + item), params)
         for name in Augmented._fields:
-            assert torch.equal(getattr(alone, name), getattr(whole, name)[at])
-    assert not torch.equal(whole.real[0], augment(real[:1], fake[:1], mask[:1], landmarks[:1], draws_of(9), params).real[0])
+            assert torch.equal(getattr(alone, name), getattr(batch, name)[at])
+    assert not torch.equal(batch.real[0], augment(real[:1], fake[:1], mask[:1], landmarks[:1], draws_of(9), params).real[0])
 
 
-def test_inputs_are_left_as_they_were() -> None:
+def test_inputs_are_not_modified() -> None:
     inputs = [part.clone() for part in pairs(count=2)]
     before = [part.clone() for part in inputs]
     augment(inputs[0], inputs[1], inputs[2], inputs[3], draws_of(1, 2), always(*GEOMETRIC, *PHOTOMETRIC))
     assert all(torch.equal(now, then) for now, then in zip(inputs, before, strict=True))
 
 
-@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
-def test_noise_is_normal_with_its_deviation_and_without_a_bias(kernels: Kernels) -> None:
+@pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
+def test_noise_is_normal_with_the_given_deviation_and_no_bias(ops: ImageOps) -> None:
     params = always(noise_deviation=[10, 10])
-    noise = gaussian_noise(draws_of(0), (3, 256, 256), params, torch.device("cpu"), kernels).double()
+    noise = gaussian_noise(draws_of(0), (3, 256, 256), params, torch.device("cpu"), ops).double()
     assert abs(noise.mean()) < 0.1
     assert float(noise.std()) == pytest.approx(10, rel=0.02)
     assert float((noise.abs() <= 10.5).double().mean()) == pytest.approx(0.706, abs=0.01)
@@ -183,7 +183,7 @@ def test_an_erased_rectangle_has_its_sides_and_one_colour() -> None:
         assert len(torch.unique(erased.flatten(1)[:, covered.flatten()], dim=1).T) == 1
 
 
-def test_odd_sizes_pass_every_step() -> None:
+def test_odd_sizes_pass_through_every_step() -> None:
     size = (61, 83)
     image = torch.randint(0, 256, (1, 3, *size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     result = augment(image, image, torch.zeros(1, 1, *size), face_landmarks(61)[None], draws_of(0), always(*GEOMETRIC, *PHOTOMETRIC))

@@ -1,7 +1,7 @@
-"""Golden images: pseudo-fakes of three drawn faces with fixed keys, which both kernels must make again within rounding.
+"""Golden images: pseudo-fakes of three drawn faces with fixed keys, which OpenCV and tensors must reproduce within rounding.
 
-tests/golden/NAME.png: a row for each face with its real image, its fake and its mask (white for M = 1), pixel for pixel. Where the
-pseudo-fakes are meant to change, `python -m tests.unit.synthesis.test_golden` writes the files anew; look at them before you keep them.
+golden/NAME.png: one row per face with its real image, its fake and its mask (white for M = 1). If the pseudo-fakes are meant to change,
+`python -m tests.unit.synthesis.test_golden` writes the files again; inspect them before committing.
 """
 
 from __future__ import annotations
@@ -20,25 +20,24 @@ from torch import Tensor
 from laanet_core.params import AugmentParams, SynthesisParams
 from laanet_core.synthesis import augment
 from laanet_core.synthesis.bi import make_cross_blends
-from laanet_core.synthesis.hulls import Points
 from laanet_core.synthesis.ops import opencv, tensors
 from laanet_core.synthesis.rng import Rng
 from laanet_core.synthesis.sbi import make_self_blends
+from laanet_core.types import Image, Points
 from tests.helpers.drawn_face import face_image, face_landmarks
 
 FOLDER = Path(__file__).parent / "golden"
 SIZE = 128
-# Between them they have three hulls, several ratios, either image changed, a coarser and two sharper ones, a shift of the channels, both
-# transfers of colour, erosion and dilation, and every augmentation.
+# Together these keys cover three hulls, several ratios, colour changes of source and target, pixelation and sharpening, an RGB shift,
+# both colour transfers, erosion and dilation, and every augmentation.
 KEYS = 3102 + np.arange(3)
-# Mean difference in grey levels, and share of those beyond four, up to which two sheets differ by rounding alone: a level as a rule, but
-# on the contour of a mask and after JPEG more. Both kernels differ by half as much.
+# Limits of differences due to rounding: mean difference in grey levels, and share of differences above four. Rounding usually changes one
+# level, but more on mask contours and after JPEG. OpenCV and tensors differ by half of these limits.
 LIMITS = {"sbi": (0.15, 0.004), "bi": (0.15, 0.004), "augmented": (0.4, 0.01)}
-Picture = NDArray[np.uint8]
 
 
 def faces(seed: int) -> tuple[Tensor, Points]:
-    """Three images with a soft dot at each landmark, and the landmarks, a little different for each."""
+    """Three images with a soft dot at each landmark, and their landmarks, slightly different for each."""
     generator = torch.Generator().manual_seed(seed)
     landmarks = face_landmarks(SIZE) + torch.randn(3, 68, 2, generator=generator)
     rows, columns = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
@@ -47,48 +46,48 @@ def faces(seed: int) -> tuple[Tensor, Points]:
     return (torch.stack([face_image(SIZE, 10 * seed + item) for item in range(3)]) * dots).to(torch.uint8), landmarks.numpy()
 
 
-def draw_sbi(keys: NDArray[np.int64], kernels: Any, **changes: Any) -> Picture:
-    blend = make_self_blends(*faces(1), Rng(keys), SynthesisParams.model_validate(changes), kernels)
+def draw_sbi(keys: NDArray[np.int64], ops: Any, **changes: Any) -> Image:
+    blend = make_self_blends(*faces(1), Rng(keys), SynthesisParams.model_validate(changes), ops)
     return sheet(blend.real, blend.fake, blend.mask)
 
 
-def draw_bi(keys: NDArray[np.int64], kernels: Any, **changes: Any) -> Picture:
-    blend = make_cross_blends(*faces(1), *faces(2), Rng(keys), SynthesisParams.model_validate({"method": "bi", **changes}), kernels)
+def draw_bi(keys: NDArray[np.int64], ops: Any, **changes: Any) -> Image:
+    blend = make_cross_blends(*faces(1), *faces(2), Rng(keys), SynthesisParams.model_validate({"method": "bi", **changes}), ops)
     return sheet(blend.real, blend.fake, blend.mask)
 
 
-def draw_augmented(keys: NDArray[np.int64], kernels: Any, **changes: Any) -> Picture:
+def draw_augmented(keys: NDArray[np.int64], ops: Any, **changes: Any) -> Image:
     images, landmarks = faces(1)
-    blend = make_self_blends(images, landmarks, Rng(keys), SynthesisParams(), kernels)
+    blend = make_self_blends(images, landmarks, Rng(keys), SynthesisParams(), ops)
     points = torch.from_numpy(landmarks)
-    return sheet(*augment(blend.real, blend.fake, blend.mask, points, Rng(keys), AugmentParams.model_validate(changes), kernels)[:3])
+    return sheet(*augment(blend.real, blend.fake, blend.mask, points, Rng(keys), AugmentParams.model_validate(changes), ops)[:3])
 
 
-DRAWN: dict[str, Callable[..., Picture]] = {"sbi": draw_sbi, "bi": draw_bi, "augmented": draw_augmented}
+DRAWN: dict[str, Callable[..., Image]] = {"sbi": draw_sbi, "bi": draw_bi, "augmented": draw_augmented}
 
 
-def sheet(real: Tensor, fake: Tensor, mask: Tensor) -> Picture:
-    """A row an item, RGB (3 SIZE, 3 SIZE, 3)."""
+def sheet(real: Tensor, fake: Tensor, mask: Tensor) -> Image:
+    """One row per item, RGB (3 SIZE, 3 SIZE, 3)."""
     grey = (255 * mask).round().to(torch.uint8).expand_as(real)
     rows = torch.cat([real, fake, grey], dim=3)
     return np.ascontiguousarray(torch.cat(list(rows), dim=1).permute(1, 2, 0).numpy())
 
 
-def read_golden(name: str) -> Picture:
+def read_golden(name: str) -> Image:
     return np.asarray(cv2.cvtColor(cv2.imread(str(FOLDER / f"{name}.png")), cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def agree(name: str, drawn: Picture) -> bool:
-    """Whether a sheet differs from the golden one by rounding alone."""
+def agree(name: str, drawn: Image) -> bool:
+    """Whether a sheet differs from the golden one by rounding only."""
     levels = np.abs(drawn.astype(int) - read_golden(name))
     mean, share = LIMITS[name]
     return bool(levels.mean() < mean and (levels > 4).mean() < share)
 
 
 @pytest.mark.parametrize("name", DRAWN)
-@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
-def test_both_kernels_make_the_golden_images_within_rounding(name: str, kernels: Any) -> None:
-    assert agree(name, DRAWN[name](KEYS, kernels)), "if it is meant to look otherwise: python -m tests.unit.synthesis.test_golden"
+@pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
+def test_opencv_and_tensors_reproduce_the_golden_images_within_rounding(name: str, ops: Any) -> None:
+    assert agree(name, DRAWN[name](KEYS, ops)), "if the change is intended: python -m tests.unit.synthesis.test_golden"
 
 
 @pytest.mark.parametrize("name", DRAWN)

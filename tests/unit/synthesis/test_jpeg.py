@@ -1,4 +1,4 @@
-"""JPEG as tensor arithmetic: the very pixels of OpenCV's encoder and decoder (libjpeg-turbo), bit for bit."""
+"""JPEG as tensor operations: bit for bit the pixels of OpenCV's encoder and decoder (libjpeg-turbo)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def by_opencv(image: Tensor, quality: int) -> Tensor:
 
 
 def assert_as_opencv(image: Tensor, qualities: list[int]) -> None:
-    """A batch of one image at every quality; no difference at all was seen in thousands of images, hence none is allowed."""
+    """Compare one image at several qualities. No difference was found in thousands of images, so none is allowed."""
     ours = compress(image.expand(len(qualities), -1, -1, -1), torch.tensor(qualities))
     for quality, found in zip(qualities, ours, strict=True):
         difference = (found.int() - by_opencv(image, quality).int()).abs()
@@ -59,17 +59,17 @@ def test_pixels_are_those_of_opencv(image: Callable[[int, int], Tensor], size: t
     assert_as_opencv(image(*size), QUALITIES)
 
 
-def test_a_window_of_a_photograph_at_full_resolution_is_as_opencv_has_it() -> None:
+def test_a_crop_of_a_photograph_at_full_resolution_equals_opencvs() -> None:
     assert_as_opencv(torch.from_numpy(astronaut()[20:404, 90:474]).permute(2, 0, 1), QUALITIES)
 
 
 @pytest.mark.parametrize("size", TINY_SIZES, ids=str)
-def test_edges_of_images_smaller_than_a_block_are_as_opencv_has_them(size: tuple[int, int]) -> None:
+def test_images_smaller_than_a_block_equal_opencvs(size: tuple[int, int]) -> None:
     for seed in range(5):
         assert_as_opencv(noise(*size, seed), QUALITIES)
 
 
-def test_every_quality_from_1_to_100_is_as_opencv_has_it() -> None:
+def test_every_quality_from_1_to_100_equals_opencvs() -> None:
     assert_as_opencv(photograph(40, 56), list(range(1, 101)))
 
 
@@ -103,7 +103,7 @@ def test_memory_format_is_kept_and_changes_no_pixel(form: torch.memory_format) -
 
 
 @pytest.mark.parametrize("size", [(32, 48), (61, 83)], ids=str)
-def test_inputs_stay_as_they_were(size: tuple[int, int]) -> None:
+def test_inputs_are_not_modified(size: tuple[int, int]) -> None:
     images, quality = noise(*size)[None], torch.tensor([40])
     before = images.clone()
     compress(images, quality)
@@ -125,8 +125,8 @@ def test_autocast_changes_no_pixel() -> None:
 
 
 @pytest.mark.parametrize("size", [(3, 3), (61, 83), (64, 64)], ids=str)
-def test_no_value_is_read_back_on_the_way(size: tuple[int, int]) -> None:
-    """Tensors of the meta device hold no values: whatever asks for one, and would wait for a GPU, raises."""
+def test_no_operation_reads_values_back_from_the_device(size: tuple[int, int]) -> None:
+    """Tensors of the meta device have no values: operations that read one, and would synchronise with a GPU, raise."""
     found = compress(torch.empty(2, 3, *size, dtype=torch.uint8, device="meta"), torch.empty(2, dtype=torch.int64, device="meta"))
     assert found.shape == (2, 3, *size)
     assert found.device.type == "meta"

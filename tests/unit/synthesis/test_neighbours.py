@@ -1,4 +1,4 @@
-"""Nearest faces of other people: the definition, its ties, what it does not depend on, and what is refused."""
+"""Nearest faces of other people: the definition, ties, invariances, and refused inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from laanet_core.errors import LaanetError
 from laanet_core.synthesis import neighbours
-from laanet_core.synthesis.neighbours import LARGEST, STEPS, align, nearest_faces
+from laanet_core.synthesis.neighbours import MAX_COORDINATE, STEPS_PER_UNIT, align, nearest_faces
 from tests.helpers.drawn_face import face_landmarks
 from tests.helpers.paths import ROOT
 
@@ -38,7 +38,7 @@ print((peak() - before) // 1024)
 
 
 def drawn_faces(count: int, seed: int = 0, noise: float = 6) -> Tensor:
-    """Landmarks float64 (count, 68, 2) of faces in crops of 384 pixels, each point moved by noise of some pixels."""
+    """Landmarks float64 (count, 68, 2) of faces in crops of 384 pixels, each point moved by noise of a few pixels."""
     generator = torch.Generator().manual_seed(seed)
     return face_landmarks(384).double() + torch.randn(count, 68, 2, generator=generator, dtype=torch.float64) * noise
 
@@ -49,13 +49,13 @@ def random_people(faces: int, people: int, seed: int = 0) -> list[str]:
 
 
 def faces_with_ties(count: int, seed: int = 0) -> Tensor:
-    """Faces of which most have copies, and all so coarse that others tie too."""
+    """Faces of which most have copies, so that their distances tie."""
     draws = np.random.default_rng(seed)
     return drawn_faces(max(2, count // 4), seed)[draws.integers(max(2, count // 4), size=count)]
 
 
 def squared_distances(landmarks: Tensor) -> Tensor:
-    steps = (align(landmarks) * STEPS).round().clamp(-LARGEST, LARGEST).long().flatten(1)
+    steps = (align(landmarks) * STEPS_PER_UNIT).round().clamp(-MAX_COORDINATE, MAX_COORDINATE).long().flatten(1)
     return torch.stack([(steps - one).square().sum(dim=1) for one in steps])
 
 
@@ -69,7 +69,7 @@ def by_definition(landmarks: Tensor, people: list[str], count: int) -> Tensor:
 
 
 def transformed(landmarks: Tensor, seed: int, shift: float = 500) -> Tensor:
-    """Every face moved, scaled by 1/4 to 4 and turned by any angle, each by its own."""
+    """Each face shifted, scaled by 1/4 to 4 and rotated by any angle, independently of the others."""
     draws = np.random.default_rng(seed)
     factors = np.exp(draws.uniform(-np.log(4), np.log(4), (len(landmarks), 1)) + 1j * draws.uniform(-np.pi, np.pi, (len(landmarks), 1)))
     shifts = draws.uniform(-shift, shift, (len(landmarks), 2, 1))
@@ -83,16 +83,16 @@ def test_aligned_faces_are_centred_of_size_1_and_upright() -> None:
     assert aligned.mean(dim=1).abs().max() < 1e-12
     assert (aligned.square().sum(dim=(1, 2)) - 1).abs().max() < 1e-12
     temples = aligned[:, 16] - aligned[:, 0]
-    assert (temples[:, 1].abs() < 0.1 * temples[:, 0]).all(), "from left to right, and level"
+    assert (temples[:, 1].abs() < 0.1 * temples[:, 0]).all(), "from left to right, and horizontal"
     assert (aligned[:, 8, 1] > aligned[:, 27, 1] + 0.1).all(), "the chin is below the nose"
 
 
-def test_alignment_of_a_face_does_not_depend_on_place_size_rotation_or_the_other_faces() -> None:
+def test_alignment_of_a_face_does_not_depend_on_position_size_rotation_or_the_other_faces() -> None:
     faces = drawn_faces(50)
     aligned = align(faces)
     assert (align(transformed(faces, 2)) - aligned).abs().max() < 1e-12
     assert torch.equal(align(faces[7:8])[0], aligned[7])
-    assert torch.equal(align(faces.mT.contiguous().mT), aligned), "nor on the layout in memory"
+    assert torch.equal(align(faces.mT.contiguous().mT), aligned), "nor on the memory layout"
 
 
 def test_alignment_does_not_mirror() -> None:
@@ -107,20 +107,20 @@ def test_alignment_does_not_mirror() -> None:
     ("count", "block", "run"), [(30, 2**25, 64), (30, 8000, 64), (7, 8000, 8), (3, 1, 4), (1, 5000, 3), (500, 9000, 32)]
 )
 @pytest.mark.parametrize("make", [drawn_faces, faces_with_ties])
-def test_neighbours_are_those_of_the_definition_in_blocks_and_runs_of_any_size(
+def test_neighbours_equal_the_definition_for_any_size_of_blocks_and_runs(
     monkeypatch: pytest.MonkeyPatch, make: Callable[[int], Tensor], count: int, block: int, run: int
 ) -> None:
-    monkeypatch.setattr(neighbours, "BLOCK", block)
-    monkeypatch.setattr(neighbours, "RUN", run)
-    monkeypatch.setattr(neighbours, "PART", 37)
+    monkeypatch.setattr(neighbours, "BLOCK_SIZE", block)
+    monkeypatch.setattr(neighbours, "RUN_LENGTH", run)
+    monkeypatch.setattr(neighbours, "ALIGNED_AT_ONCE", 37)
     landmarks, people = make(200), random_people(200, 15)
     found = nearest_faces(landmarks, people, count)
     assert found.dtype == torch.int32
     assert torch.equal(found, by_definition(landmarks, people, count))
 
 
-def test_runs_of_equal_minima_at_the_border_lose_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "RUN", 4)
+def test_runs_with_equal_minima_lose_no_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "RUN_LENGTH", 4)
     landmarks = drawn_faces(1).repeat(64, 1, 1)
     people = [str(number % 2) for number in range(64)]
     found = nearest_faces(landmarks, people, 5)
@@ -128,13 +128,13 @@ def test_runs_of_equal_minima_at_the_border_lose_no_answer(monkeypatch: pytest.M
     assert found[1].tolist() == found[63].tolist() == [0, 2, 4, 6, 8]
 
 
-def test_rounding_to_steps_changes_distances_by_a_few_percent_at_most() -> None:
+def test_rounding_to_steps_changes_distances_by_at_most_a_few_percent() -> None:
     landmarks, people = drawn_faces(400, noise=3), [str(number) for number in range(400)]
     aligned = align(landmarks).flatten(1)
     distances = torch.cdist(aligned, aligned).fill_diagonal_(torch.inf)
     found = distances.gather(1, nearest_faces(landmarks, people).long())
-    least = distances.sort(dim=1).values[:, :30]
-    change = (found / least - 1).abs()
+    exact = distances.sort(dim=1).values[:, :30]
+    change = (found / exact - 1).abs()
     assert change.max() < 0.06
     assert change.mean() < 0.015
 
@@ -144,7 +144,7 @@ def test_rounding_to_steps_changes_distances_by_a_few_percent_at_most() -> None:
     people=st.lists(st.sampled_from("abcdef"), min_size=2, max_size=40).filter(lambda people: len(set(people)) > 1),
     count=st.integers(1, 45), seed=st.integers(0, 2**31),
 )  # fmt: skip
-def test_neighbours_are_other_people_and_as_many_as_there_are(people: list[str], count: int, seed: int) -> None:
+def test_neighbours_are_other_people_and_as_many_as_exist(people: list[str], count: int, seed: int) -> None:
     landmarks = faces_with_ties(len(people), seed)
     found = nearest_faces(landmarks, people, count)
     assert torch.equal(found, by_definition(landmarks, people, count))
@@ -166,7 +166,7 @@ def test_few_others_are_padded() -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 2**31), shift=st.floats(0, 2000))
-def test_neighbours_do_not_depend_on_place_size_and_rotation(seed: int, shift: float) -> None:
+def test_neighbours_do_not_depend_on_position_size_and_rotation(seed: int, shift: float) -> None:
     landmarks, people = drawn_faces(120), random_people(120, 30)
     assert torch.equal(nearest_faces(transformed(landmarks, seed, shift), people), nearest_faces(landmarks, people))
 
@@ -178,7 +178,7 @@ def test_a_face_far_from_every_other_still_has_neighbours() -> None:
     assert sorted(nearest_faces(landmarks, people, 9)[0].tolist()) == list(range(1, 10))
 
 
-def test_the_same_with_any_number_of_threads_and_precision_of_matrix_products() -> None:
+def test_neighbours_do_not_depend_on_threads_or_the_precision_of_matrix_products() -> None:
     landmarks, people = faces_with_ties(2000).float(), random_people(2000, 40)
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     found = []
@@ -194,7 +194,7 @@ def test_the_same_with_any_number_of_threads_and_precision_of_matrix_products() 
     assert torch.equal(found[0], found[2])
 
 
-def test_input_is_left_as_it_was() -> None:
+def test_input_is_not_modified() -> None:
     landmarks = drawn_faces(20)
     before = landmarks.clone()
     nearest_faces(landmarks, random_people(20, 5))
@@ -211,7 +211,7 @@ def test_20000_faces_need_no_matrix_of_all_pairs() -> None:
 @pytest.mark.parametrize("shape", [(4, 5, 2), (4, 68), (68, 2), (4, 68, 3)])
 def test_other_shapes_are_one_clear_sentence(shape: tuple[int, ...]) -> None:
     for call in (align, lambda landmarks: nearest_faces(landmarks, ["a", "b", "a", "b"])):
-        with pytest.raises(LaanetError, match=r"^landmarks: shape .*; give \(n, 68, 2\), crop pixels \(x, y\)\.$"):
+        with pytest.raises(LaanetError, match=r"^landmarks: shape .*; give \(n, 68, 2\) in crop pixels \(x, y\)\.$"):
             call(torch.rand(shape))
 
 
@@ -219,7 +219,7 @@ def test_other_shapes_are_one_clear_sentence(shape: tuple[int, ...]) -> None:
     ("value", "message"),
     [(torch.nan, "coordinates that are not finite"), (torch.inf, "coordinates that are not finite"), (64.0, "landmarks that all coincide")],
 )
-def test_landmarks_without_a_shape_are_counted(value: float, message: str) -> None:
+def test_degenerate_landmarks_are_counted(value: float, message: str) -> None:
     landmarks = drawn_faces(5)
     landmarks[1:3] = value
     for call in (align, lambda landmarks: nearest_faces(landmarks, list("abcde"))):

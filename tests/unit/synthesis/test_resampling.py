@@ -1,4 +1,4 @@
-"""Where pixels go: smoothing and resizing as matrices against OpenCV, blocks of pixelated images, and parts of batches."""
+"""Resampling: filtering and resizing as matrices against OpenCV, blocks of pixelated images, and indexing of batches."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import torch
 
 from laanet_core.synthesis.ops import opencv, tensors
 from laanet_core.synthesis.ops.batches import put, take
-from laanet_core.synthesis.ops.protocol import Kernels
-from laanet_core.synthesis.ops.resampling import gaussian_taps, resizing, smoothing
+from laanet_core.synthesis.ops.image_ops import ImageOps
+from laanet_core.synthesis.ops.resampling import filter_matrices, gaussian_taps, resize_matrices
 
 CPU = torch.device("cpu")
 SIDES = np.array([[6, 9], [31, 40], [40, 17], [40, 40]])
 CANVAS = 40
-both = pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
+both = pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
 
 
 @pytest.mark.parametrize("kernels", [[3, 3, 3, 3], [11, 25, 31, 79], [1, 61, 5, 23]])
-def test_smoothing_is_opencvs_blur_of_each_side_on_its_canvas(kernels: list[int]) -> None:
+def test_filter_matrices_equal_opencvs_blur_of_each_side_on_its_canvas(kernels: list[int]) -> None:
     images = np.random.default_rng(0).random((4, CANVAS, CANVAS), np.float32)
     sigmas = [0, 5.0, 9.0, 30.0]
     taps = [gaussian_taps(kernel, sigma) for kernel, sigma in zip(kernels, sigmas, strict=True)]
-    down, across = (smoothing(taps, sides, CANVAS, CPU) for sides in SIDES.T)
+    down, across = (filter_matrices(taps, sides, CANVAS, CPU) for sides in SIDES.T)
     found = (down @ torch.from_numpy(images) @ across.mT).numpy()
     for image, smooth, (height, width), kernel, sigma in zip(images, found, SIDES, kernels, sigmas, strict=True):
         part = np.ascontiguousarray(image[:height, :width])
@@ -33,15 +33,15 @@ def test_smoothing_is_opencvs_blur_of_each_side_on_its_canvas(kernels: list[int]
         assert not smooth[:, width:].any()
 
 
-def test_smoothing_keeps_the_sum_of_its_taps_up_to_the_border() -> None:
-    [matrix] = smoothing([gaussian_taps(79, 30)], np.array([CANVAS]), CANVAS, CPU)
+def test_filter_matrices_keep_the_sum_of_their_taps_up_to_the_border() -> None:
+    [matrix] = filter_matrices([gaussian_taps(79, 30)], np.array([CANVAS]), CANVAS, CPU)
     assert torch.allclose(matrix.sum(dim=1), torch.ones(CANVAS), atol=1e-6)
 
 
-def test_resizing_is_opencvs_linear_one_of_each_side_on_its_canvas() -> None:
+def test_resize_matrices_equal_opencvs_linear_resizing_of_each_side_on_its_canvas() -> None:
     images = np.random.default_rng(0).random((4, CANVAS, CANVAS), np.float32)
     after = np.array([[23, 40], [31, 7], [64, 50], [1, 80]])
-    down, across = (resizing(new, old, 80, CANVAS, CPU) for new, old in zip(after.T, SIDES.T, strict=True))
+    down, across = (resize_matrices(new, old, 80, CANVAS, CPU) for new, old in zip(after.T, SIDES.T, strict=True))
     found = (down @ torch.from_numpy(images) @ across.mT).numpy()
     for image, resized, old, new in zip(images, found, SIDES.tolist(), after.tolist(), strict=True):
         expected = cv2.resize(np.ascontiguousarray(image[: old[0], : old[1]]), new[::-1], interpolation=cv2.INTER_LINEAR)
@@ -51,20 +51,20 @@ def test_resizing_is_opencvs_linear_one_of_each_side_on_its_canvas() -> None:
 
 
 @both
-def test_pixelate_shows_each_block_in_the_colour_of_its_central_pixel(kernels: Kernels) -> None:
+def test_pixelate_shows_each_block_in_the_colour_of_its_central_pixel(ops: ImageOps) -> None:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, 8, 12), np.uint8))
-    for image, coarse, factor in zip(images, kernels.pixelate(images, np.array([2.0, 4.0])), (2, 4), strict=True):
+    for image, coarse, factor in zip(images, ops.pixelate(images, np.array([2.0, 4.0])), (2, 4), strict=True):
         rows, columns = (torch.arange(length) // factor * factor + factor // 2 for length in (8, 12))
         assert torch.equal(coarse, image[:, rows][:, :, columns])
 
 
 @both
 @pytest.mark.parametrize("length", [3, 9, 15, 160])
-def test_pixelate_makes_blocks_of_any_factor_and_shifts_nothing_by_more_than_half_a_block(length: int, kernels: Kernels) -> None:
+def test_pixelate_makes_blocks_of_any_factor_and_shifts_nothing_by_more_than_half_a_block(length: int, ops: ImageOps) -> None:
     factors = np.array([0.8, 1, 1.25, 5 / 3, 2, 4])
     places = torch.arange(length)
     images = places.to(torch.uint8)[:, None].expand(6, 3, length, 4)
-    for coarse, factor in zip(kernels.pixelate(images, factors)[:, 0, :, 0].long(), factors, strict=True):
+    for coarse, factor in zip(ops.pixelate(images, factors)[:, 0, :, 0].long(), factors, strict=True):
         blocks = round(length / max(factor, 1))
         assert len(coarse.unique()) == blocks
         assert (coarse - places).abs().max() <= (length / blocks / 2 + 0.5 if factor > 1 else 0)
@@ -80,7 +80,7 @@ def test_take_and_put_are_plain_indexing(items: list[int]) -> None:
         assert torch.equal(part, images[items])
         assert form is torch.contiguous_format or part.permute(0, 2, 3, 1).is_contiguous()
         changed = 255 - part
-        assert torch.equal(images, before), "what was taken is a copy"
+        assert torch.equal(images, before), "take returns a copy"
         put(images, at, changed)
         expected[items] = changed
         assert torch.equal(images, expected)

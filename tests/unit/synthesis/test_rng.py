@@ -1,4 +1,4 @@
-"""Random numbers by counting: the published generator, even, independent, and each item's own."""
+"""Counter-based random numbers: equal to the published generator, uniform, independent, and separate for each item."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def stream(key: int, purpose: str, count: int) -> list[int]:
 
 
 def mixed(word: int) -> int:
-    """SplitMix64's output function, by way of the state one step before `word`."""
+    """SplitMix64's output function, by stepping from the state before `word`."""
     return splitmix64(word - 0x9E3779B97F4A7C15, 1)[0]
 
 
 def chi_square(counts: NDArray[np.int64]) -> float:
-    """The part of chi-square's distribution below that of counts which should be even."""
+    """Cumulative probability of the chi-square statistic of counts with equal expectations."""
     expected = counts.sum() / len(counts)
     return float(chi2.cdf(((counts - expected) ** 2 / expected).sum(), len(counts) - 1))
 
@@ -56,22 +56,22 @@ def signed(words: list[int]) -> list[int]:
     return [word - 2**64 if word >= 2**63 else word for word in words]
 
 
-def test_words_are_the_published_ones_of_splitmix64() -> None:
+def test_words_equal_the_published_ones_of_splitmix64() -> None:
     published = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
     assert splitmix64(1234567, 5) == published
     assert _words(np.array([1234567]), np.arange(1, 6)).tolist() == signed(published)
 
 
-@given(state=st.integers(-(2**63), 2**63 - 1), place=st.integers(1, 2**40))
-def test_numpy_and_torch_give_splitmix64s_word_at_any_place(state: int, place: int) -> None:
-    [word] = signed(splitmix64(state + (place - 1) * 0x9E3779B97F4A7C15, 1))
-    assert _words(np.array([state]), np.array([place])).tolist() == [word]
-    assert _words(torch.tensor([state]), torch.tensor([place])).tolist() == [word]
+@given(state=st.integers(-(2**63), 2**63 - 1), position=st.integers(1, 2**40))
+def test_numpy_and_torch_give_splitmix64s_word_at_any_position(state: int, position: int) -> None:
+    [word] = signed(splitmix64(state + (position - 1) * 0x9E3779B97F4A7C15, 1))
+    assert _words(np.array([state]), np.array([position])).tolist() == [word]
+    assert _words(torch.tensor([state]), torch.tensor([position])).tolist() == [word]
     assert _mix(np.array([state])).tolist() == _mix(torch.tensor([state])).tolist() == signed([mixed(state)])
 
 
 @given(key=st.integers(0, 2**63 - 1), purpose=st.text(max_size=20))
-def test_numbers_are_what_the_words_of_the_stream_say(key: int, purpose: str) -> None:
+def test_numbers_are_computed_from_the_words_of_the_stream(key: int, purpose: str) -> None:
     words, draws = stream(key, purpose, 6), Rng(np.array([key]))
     assert draws.uniform(purpose, count=6)[0].tolist() == [(word >> 11) / 2**53 for word in words]
     assert draws.uniform(purpose).tolist() == [(words[0] >> 11) / 2**53]
@@ -82,7 +82,7 @@ def test_numbers_are_what_the_words_of_the_stream_say(key: int, purpose: str) ->
 
 
 @pytest.mark.parametrize("numbers", ["of many items", "of one item", "of a field"])
-def test_numbers_are_even_over_0_to_1(numbers: str) -> None:
+def test_numbers_are_uniform_in_0_to_1(numbers: str) -> None:
     if numbers == "of many items":
         values = Rng(keys_of(MANY)).uniform("a")
     elif numbers == "of one item":
@@ -94,10 +94,10 @@ def test_numbers_are_even_over_0_to_1(numbers: str) -> None:
     assert values.mean() == pytest.approx(1 / 2, abs=4 * np.sqrt(1 / 12 / MANY))
     assert values.var() == pytest.approx(1 / 12, abs=4 * np.sqrt(1 / 180 / MANY))
     assert 0.001 < chi_square(np.bincount((values * 1000).astype(int), minlength=1000)) < 0.999
-    assert abs(np.corrcoef(values[1:], values[:-1])[0, 1]) < 4 / np.sqrt(MANY), "neighbours know nothing of each other"
+    assert abs(np.corrcoef(values[1:], values[:-1])[0, 1]) < 4 / np.sqrt(MANY), "successive numbers are independent"
 
 
-def test_keys_that_follow_each_other_give_even_numbers_too() -> None:
+def test_consecutive_keys_give_uniform_numbers_too() -> None:
     values = Rng(np.arange(MANY)).uniform("a")
     assert 0.001 < chi_square(np.bincount((values * 1000).astype(int), minlength=1000)) < 0.999
     assert abs(np.corrcoef(values[1:], values[:-1])[0, 1]) < 4 / np.sqrt(MANY)
@@ -112,7 +112,7 @@ def test_purposes_and_keys_are_independent_of_each_other() -> None:
         assert np.abs(correlation).max() < norm.ppf(1 - 1e-5) / np.sqrt(20_000)
 
 
-def test_bytes_are_even_and_their_bits_are_as_often_0_as_1() -> None:
+def test_bytes_are_uniform_and_their_bits_equally_often_0_and_1() -> None:
     values = Rng(keys_of(10)).noise_bytes("noise", (10, 1000), CPU)
     assert values.dtype == torch.uint8
     assert values.shape == (10, 10, 1000)
@@ -131,7 +131,7 @@ def test_ranges_are_kept_and_filled() -> None:
     assert draws.uniform("a", count=3).shape == (MANY, 3)
 
 
-def test_whole_numbers_reach_both_bounds_and_are_alike_often() -> None:
+def test_integers_reach_both_bounds_and_are_equally_frequent() -> None:
     values = Rng(keys_of(MANY)).integers("a", -2, 4)
     assert values.dtype == np.int64
     assert sorted(set(values.tolist())) == list(range(-2, 5))
@@ -139,7 +139,7 @@ def test_whole_numbers_reach_both_bounds_and_are_alike_often() -> None:
     assert (Rng(keys_of(9)).integers("a", 5, 5) == 5).all()
 
 
-def test_a_choice_is_one_of_the_values_each_alike_often() -> None:
+def test_a_choice_is_one_of_the_values_each_equally_frequent() -> None:
     draws = Rng(keys_of(MANY))
     ratios = draws.choice("ratio", [0.25, 0.5, 1.0, 1.0])
     assert np.unique(ratios).tolist() == [0.25, 0.5, 1.0]
@@ -151,19 +151,19 @@ def test_a_choice_is_one_of_the_values_each_alike_often() -> None:
 
 
 @pytest.mark.parametrize("probability", [0, 0.003, 0.3, 0.5, 1])
-def test_a_chance_comes_as_often_as_it_says(probability: float) -> None:
-    happened = Rng(keys_of(MANY)).bernoulli("a", probability)
-    assert happened.dtype == np.bool_
+def test_bernoulli_is_true_with_the_given_probability(probability: float) -> None:
+    values = Rng(keys_of(MANY)).bernoulli("a", probability)
+    assert values.dtype == np.bool_
     spread = 4 * np.sqrt(probability * (1 - probability) / MANY)
-    assert abs(happened.mean() - probability) <= spread
+    assert abs(values.mean() - probability) <= spread
 
 
 def test_an_item_has_the_same_numbers_in_any_batch() -> None:
     keys = keys_of(12)
     draws, items = Rng(keys), np.array([7, 0, 7, 11])
-    chosen = np.isin(np.arange(12), items)
+    selected = np.isin(np.arange(12), items)
     assert len(draws) == 12
-    for part, at in ((draws[items], items), (draws[chosen], np.flatnonzero(chosen)), (draws[3:5], np.arange(3, 5))):
+    for part, at in ((draws[items], items), (draws[selected], np.flatnonzero(selected)), (draws[3:5], np.arange(3, 5))):
         assert len(part) == len(at)
         assert np.array_equal(part.uniform("a", count=3), draws.uniform("a", count=3)[at])
         assert np.array_equal(part.integers("a", 0, 99), draws.integers("a", 0, 99)[at])
@@ -182,14 +182,14 @@ def test_the_same_key_gives_the_same_numbers_and_another_key_or_purpose_others()
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 9, 64])
-def test_whoever_asks_for_more_numbers_gets_the_same_first_ones(count: int) -> None:
+def test_a_larger_count_starts_with_the_same_numbers(count: int) -> None:
     draws = Rng(keys_of(4))
     assert np.array_equal(draws.uniform("a", count=count), draws.uniform("a", count=100)[:, :count])
     assert torch.equal(draws.field("a", (count,), CPU), draws.field("a", (100,), CPU)[:, :count])
     assert torch.equal(draws.noise_bytes("a", (count,), CPU), draws.noise_bytes("a", (100,), CPU)[:, :count])
 
 
-def test_fields_have_the_shape_asked_for_and_24_bits() -> None:
+def test_fields_have_the_given_shape_and_24_bits() -> None:
     field = Rng(keys_of(3)).field("elastic", (2, 5, 7), CPU)
     assert field.dtype == torch.float32
     assert field.shape == (3, 2, 5, 7)
@@ -197,7 +197,7 @@ def test_fields_have_the_shape_asked_for_and_24_bits() -> None:
     assert field.is_contiguous()
 
 
-def test_no_item_is_a_batch_too() -> None:
+def test_a_batch_can_be_empty() -> None:
     none = Rng(np.empty(0, np.int64))
     assert none.uniform("a").shape == (0,)
     assert none.uniform("a", count=4).shape == (0, 4)
@@ -214,7 +214,7 @@ def test_wrong_keys_are_one_clear_sentence(keys: NDArray[np.int64]) -> None:
         Rng(keys)
 
 
-def test_keys_take_one_draw_an_item() -> None:
+def test_keys_take_one_draw_per_item() -> None:
     together, in_parts = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
     keys = draw_keys(40, together)
     assert keys.dtype == np.int64

@@ -1,4 +1,4 @@
-"""Self-blended images: masks, blending, what stays untouched, and what is refused."""
+"""Self-blended images: masks, blending, unchanged pixels, and refused inputs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from laanet_core.synthesis import Blend, encode_targets, self_blend
 from laanet_core.synthesis.blending import blending_boundary
 from laanet_core.synthesis.contact_sheet import COLUMNS, contact_sheet
 from laanet_core.synthesis.hulls import draw_polygons, hull_polygons, usable
-from laanet_core.synthesis.masks import draw_smoothing, elastic_shifts
+from laanet_core.synthesis.masks import draw_sbi_softening, elastic_shifts
 from laanet_core.synthesis.ops import opencv, tensors
-from laanet_core.synthesis.ops.protocol import Kernels
+from laanet_core.synthesis.ops.image_ops import ImageOps
 from laanet_core.synthesis.rng import Rng
 from laanet_core.synthesis.sbi import make_self_blends
 from tests.helpers.drawn_face import face_image, face_landmarks
@@ -31,7 +31,7 @@ HULLS: list[Hull] = ["full", "extended", "components", "face"]
 
 
 def params_with(**changes: Any) -> SynthesisParams:
-    """The published parameters with changes of SBI's own."""
+    """The published parameters with changes in the section `sbi`."""
     return PARAMS.model_copy(update={"sbi": PARAMS.sbi.model_copy(update=changes)})
 
 
@@ -41,7 +41,7 @@ def blend_faces(count: int, size: int = 128, seed: int = 1, params: SynthesisPar
     return self_blend(images, landmarks, torch.Generator().manual_seed(seed), params)
 
 
-def test_blend_has_the_promised_shapes_and_types() -> None:
+def test_blend_has_the_documented_shapes_and_types() -> None:
     blend = blend_faces(3)
     assert blend.fake.shape == blend.real.shape == (3, 3, 128, 128)
     assert blend.fake.dtype == blend.real.dtype == torch.uint8
@@ -50,7 +50,7 @@ def test_blend_has_the_promised_shapes_and_types() -> None:
     assert blend.ok.tolist() == [True, True, True]
 
 
-def test_masks_lie_in_0_1_and_peak_at_one_of_the_blend_ratios() -> None:
+def test_masks_are_in_0_1_and_peak_at_one_of_the_blend_ratios() -> None:
     blend = blend_faces(120)
     peaks = blend.mask.amax(dim=(1, 2, 3))
     assert blend.mask.min() == 0
@@ -59,16 +59,16 @@ def test_masks_lie_in_0_1_and_peak_at_one_of_the_blend_ratios() -> None:
     assert 40 <= counts[-1] <= 80, "half of the ratios are 1"
 
 
-def test_ratio_is_what_the_mask_was_scaled_by() -> None:
+def test_ratio_is_the_factor_by_which_the_mask_was_scaled() -> None:
     blend = blend_faces(24)
     assert blend.ratio.dtype == torch.float32
     assert blend.ratio.shape == (24,)
     assert torch.equal(blend.ratio, blend.mask.amax(dim=(1, 2, 3)))
-    whole = blend_faces(24, params=params_with(blend_ratios=[1.0]))
-    assert torch.equal(whole.mask * blend.ratio[:, None, None, None], blend.mask)
+    unscaled = blend_faces(24, params=params_with(blend_ratios=[1.0]))
+    assert torch.equal(unscaled.mask * blend.ratio[:, None, None, None], blend.mask)
 
 
-def test_boundary_is_greatest_exactly_where_both_images_contribute_alike() -> None:
+def test_boundary_is_largest_exactly_where_both_images_contribute_equally() -> None:
     mask = torch.arange(1025) / 1024
     boundary = blending_boundary(mask)
     assert mask[boundary.argmax()] == 0.5
@@ -76,7 +76,7 @@ def test_boundary_is_greatest_exactly_where_both_images_contribute_alike() -> No
     assert boundary[0] == boundary[-1] == 0
 
 
-def test_pixels_outside_the_mask_are_the_real_image_and_inside_they_differ() -> None:
+def test_pixels_outside_the_mask_equal_the_real_image_and_inside_they_differ() -> None:
     blend = blend_faces(40)
     outside = (blend.mask == 0).expand_as(blend.fake)
     assert torch.equal(blend.fake[outside], blend.real[outside])
@@ -91,13 +91,13 @@ def test_background_is_the_given_image_in_half_of_the_cases() -> None:
     assert 40 <= untouched <= 80
 
 
-def test_nothing_turns_black() -> None:
+def test_no_pixel_becomes_black() -> None:
     blend = blend_faces(60)
     assert blend.fake.amax(dim=1).min() > 0
     assert blend.real.amax(dim=1).min() > 0
 
 
-def test_blend_depends_on_the_generator_alone() -> None:
+def test_blend_depends_only_on_the_generator() -> None:
     first, again, other = blend_faces(4), blend_faces(4), blend_faces(4, seed=2)
     for name in Blend._fields:
         assert torch.equal(getattr(first, name), getattr(again, name))
@@ -118,7 +118,7 @@ def test_an_item_does_not_depend_on_its_neighbours_or_on_opencvs_threads() -> No
     assert torch.equal(together.fake[1:], apart.fake[1:])
 
 
-def test_inputs_are_left_as_they_were() -> None:
+def test_inputs_are_not_modified() -> None:
     images, landmarks = face_image(96)[None], face_landmarks(96)[None]
     before = images.clone(), landmarks.clone()
     self_blend(images, landmarks, torch.Generator().manual_seed(5))
@@ -127,34 +127,34 @@ def test_inputs_are_left_as_they_were() -> None:
 
 
 def masks_of(
-    hull: Hull, size: int, seeds: range, params: SynthesisParams, kernels: Kernels = opencv
+    hull: Hull, size: int, seeds: range, params: SynthesisParams, ops: ImageOps = opencv
 ) -> tuple[np.ndarray[Any, Any], torch.Tensor]:
     """The silhouette (size, size) of a hull of the drawn face, and soft masks (n, 1, size, size) of it."""
     draws = Rng(np.array(seeds))
     silhouette = draw_polygons([hull_polygons(face_landmarks(size).numpy(), hull)], size, size, CPU)
     shifts = elastic_shifts(draws, size, size, params, CPU)
-    masks = kernels.soften(silhouette.repeat(len(seeds), 1, 1, 1), shifts, draw_smoothing(draws, size, size, params))
+    masks = ops.soften(silhouette.repeat(len(seeds), 1, 1, 1), shifts, draw_sbi_softening(draws, size, size, params))
     return silhouette[0, 0].numpy(), masks
 
 
-@pytest.mark.parametrize("kernels", [opencv, tensors], ids=["opencv", "tensors"])
+@pytest.mark.parametrize("ops", [opencv, tensors], ids=["opencv", "tensors"])
 @pytest.mark.parametrize(("precision", "low", "high"), [("uint8", 0.98, 1.01), ("float", 0.70, 0.92)])
-def test_softened_area_stays_with_8_bit_masks_and_shrinks_with_float_ones(
-    precision: str, low: float, high: float, kernels: Kernels
+def test_softened_area_is_kept_with_8_bit_masks_and_shrinks_with_float_masks(
+    precision: str, low: float, high: float, ops: ImageOps
 ) -> None:
-    hull, masks = masks_of("face", 384, range(30), params_with(mask_precision=precision), kernels)
+    hull, masks = masks_of("face", 384, range(30), params_with(mask_precision=precision), ops)
     assert low < float((masks > 0.5).sum()) / hull.sum() / 30 < high
     assert masks.amin(dim=(1, 2, 3)).tolist() == [0.0] * 30
     assert masks.amax(dim=(1, 2, 3)).tolist() == [1.0] * 30
 
 
-def test_masks_of_a_small_crop_are_those_of_a_large_one_at_scale() -> None:
+def test_masks_of_a_small_crop_equal_scaled_masks_of_a_large_one() -> None:
     small, large = (masks_of("face", size, range(4), PARAMS)[1] for size in (192, 384))
     for one, other in zip(small[:, 0].numpy(), large[:, 0].numpy(), strict=True):
         assert np.abs(cv2.resize(other, (192, 192), interpolation=cv2.INTER_AREA) - one).mean() < 0.01
 
 
-def test_hull_variants_cover_what_their_names_say() -> None:
+def test_hull_variants_cover_the_documented_regions() -> None:
     landmarks = face_landmarks(384).numpy()
     areas = {hull: draw_polygons([hull_polygons(landmarks, hull)], 384, 384, CPU)[0, 0].numpy() > 0 for hull in HULLS}
     top = {hull: int(np.flatnonzero(area.any(axis=1))[0]) for hull, area in areas.items()}
@@ -167,7 +167,7 @@ def test_hull_variants_cover_what_their_names_say() -> None:
 
 
 @pytest.mark.parametrize("hull", HULLS)
-def test_a_pixel_is_drawn_where_its_centre_lies_in_a_polygon(hull: Hull) -> None:
+def test_a_pixel_is_drawn_if_its_centre_is_in_a_polygon(hull: Hull) -> None:
     polygons = hull_polygons(face_landmarks(96).numpy() * np.float32(1.2) - np.float32(20), hull)
     drawn = draw_polygons([polygons, polygons[:1]], 96, 80, CPU)[:, 0].numpy()
     for count, picture in zip((len(polygons), 1), drawn, strict=True):
@@ -177,9 +177,9 @@ def test_a_pixel_is_drawn_where_its_centre_lies_in_a_polygon(hull: Hull) -> None
                 assert picture[row, column] == (depth >= 0) or abs(depth) < 1e-3
 
 
-def test_elastic_deformation_moves_the_contour_by_about_a_pixel_and_nothing_far() -> None:
+def test_elastic_deformation_is_about_one_pixel_and_has_no_outliers() -> None:
     shifts = elastic_shifts(Rng(np.arange(16)), 384, 384, PARAMS, CPU)
-    # alpha sqrt(1/3) / (2 sigma sqrt(pi)) = 1.16 px for white noise under a Gaussian
+    # alpha sqrt(1/3) / (2 sigma sqrt(pi)) = 1.16 px for white noise smoothed by a Gaussian
     assert 1.0 < float(shifts.std()) < 1.35
     assert float(shifts.abs().max()) < 9
     assert float(shifts.mean().abs()) < 0.05
@@ -211,7 +211,7 @@ def landmarks_with(change: str) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("change", ["nan", "infinite", "one point", "signed zeros", "a line", "tiny", "outside", "huge", "thin"])
-def test_bad_landmarks_give_the_image_twice_an_empty_mask_and_not_ok(change: str) -> None:
+def test_bad_landmarks_give_the_image_as_real_and_fake_with_an_empty_mask_and_ok_false(change: str) -> None:
     image = face_image(128)[None]
     blend = self_blend(image, landmarks_with(change), torch.Generator().manual_seed(1))
     assert not blend.ok.any()
@@ -225,16 +225,16 @@ def test_bad_landmarks_give_the_image_twice_an_empty_mask_and_not_ok(change: str
 @settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**31), spread=st.floats(0, 150), x=st.floats(-50, 200), y=st.floats(-50, 200),
-    precision=st.sampled_from(["uint8", "float"]), kernels=st.sampled_from([opencv, tensors]),
+    precision=st.sampled_from(["uint8", "float"]), ops=st.sampled_from([opencv, tensors]),
     size=st.sampled_from([(64, 64), (97, 131), (160, 160)]),
 )  # fmt: skip
 def test_any_landmarks_give_a_blend_or_a_refusal(
-    seed: int, spread: float, x: float, y: float, precision: str, kernels: Kernels, size: tuple[int, int]
+    seed: int, spread: float, x: float, y: float, precision: str, ops: ImageOps, size: tuple[int, int]
 ) -> None:
     draws = np.random.default_rng(seed)
     landmarks = (draws.uniform(-1, 1, (1, 68, 2)) * spread + (x, y)).astype(np.float32)
     image = torch.from_numpy(draws.integers(0, 256, (1, 3, *size), np.uint8))
-    blend = make_self_blends(image, landmarks, Rng(np.array([seed])), params_with(mask_precision=precision), kernels)
+    blend = make_self_blends(image, landmarks, Rng(np.array([seed])), params_with(mask_precision=precision), ops)
     assert 0 <= blend.mask.min() <= blend.mask.max() <= 1
     outside = (blend.mask == 0).expand_as(image)
     assert torch.equal(blend.fake[outside], blend.real[outside])
@@ -243,7 +243,7 @@ def test_any_landmarks_give_a_blend_or_a_refusal(
         assert torch.equal(blend.fake, image)
 
 
-def test_a_face_a_little_over_the_edge_is_usable_and_one_half_outside_is_not() -> None:
+def test_a_face_slightly_over_the_edge_is_usable_and_one_half_outside_is_not() -> None:
     landmarks = face_landmarks(128).numpy()
     assert usable(landmarks + np.float32(25), 128, 128)
     assert not usable(landmarks + np.array([75, 0], np.float32), 128, 128)
@@ -274,7 +274,7 @@ def test_contact_sheet_shows_seven_columns_and_an_empty_row_for_a_refusal(recipe
     assert sheet.dtype == np.uint8
     assert sheet.shape == (24 + 3 * 64, len(COLUMNS) * 64, 3)
     tiles = sheet[24:].reshape(3, 64, len(COLUMNS), 64, 3)[:, :60, :, :60].transpose(0, 2, 1, 3, 4)
-    assert np.array_equal(tiles[2, 0], tiles[2, 1]), "fake is real"
+    assert np.array_equal(tiles[2, 0], tiles[2, 1]), "fake equals real"
     assert not tiles[2, [2, 3, 5]].any()
     assert all(tile.any() for row in tiles[:2] for tile in row)
 

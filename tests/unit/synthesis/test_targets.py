@@ -29,7 +29,7 @@ def cone(size: int, ratio: float = 1.0) -> torch.Tensor:
 
 
 def masks_with_half(size: int, places: list[tuple[int, int]]) -> torch.Tensor:
-    """A mask (1, 1, size, size) of 0 with M = 1/2, so that B = 1, at some places."""
+    """A mask (1, 1, size, size) of 0, with M = 1/2 and therefore B = 1 at the given pixels."""
     mask = torch.zeros(1, 1, size, size)
     for row, column in places:
         mask[0, 0, row, column] = 0.5
@@ -37,7 +37,7 @@ def masks_with_half(size: int, places: list[tuple[int, int]]) -> torch.Tensor:
 
 
 def numbers(count: int, seed: int = 0) -> torch.Tensor:
-    """Numbers (count,) in [0, 1), each of which picks an anchor."""
+    """Numbers (count,) in [0, 1) that select anchors."""
     return torch.rand(count, generator=torch.Generator().manual_seed(seed))
 
 
@@ -50,7 +50,7 @@ def overlap(first: list[float], second: list[float]) -> float:
 
 
 def least_overlap(width: float, height: float, radius: float) -> float:
-    """Least IoU with a box over all boxes whose corners lie within `radius` of its corners, on a grid of displacements."""
+    """Smallest IoU with a box over all boxes whose corners are within `radius` of its corners, on a grid of displacements."""
     steps = np.linspace(-radius, radius, 7)
     box = [0.0, 0.0, width, height]
     moved = ([a, b, width + c, height + d] for a in steps for b in steps for c in steps for d in steps)
@@ -78,7 +78,7 @@ def test_radius_of_each_case_is_where_the_overlap_of_the_displaced_box_falls_to_
         return overlap([0, 0, width, height], [first * by, first * by, width + second * by, height + second * by])
 
     assert displaced(radius) == pytest.approx(iou, abs=1e-9)
-    assert gaussian_radius(torch.tensor(width), torch.tensor(height), iou) <= radius * (1 + 1e-6), "the least of the three"
+    assert gaussian_radius(torch.tensor(width), torch.tensor(height), iou) <= radius * (1 + 1e-6), "the smallest of the three"
     assert all(displaced(part * radius) > iou for part in np.linspace(0, 0.999, 50)), "it is the smallest such displacement"
 
 
@@ -91,7 +91,7 @@ def test_radius_is_the_largest_that_keeps_the_overlap_by_brute_force(width: floa
 
 
 @pytest.mark.parametrize("size", [40, 96])
-def test_heatmap_equals_the_sum_of_gaussians_written_out(size: int) -> None:
+def test_heatmap_equals_the_sum_of_gaussians_computed_by_loops(size: int) -> None:
     mask = cone(size)
     targets = encode_targets(mask, size)
     values = mask[0, 0].double().numpy()
@@ -126,7 +126,7 @@ def test_points_on_both_sides_of_one_half_are_the_same_maximum() -> None:
 
 
 @pytest.mark.parametrize("ratio", [0.25, 0.5])
-def test_with_a_ratio_of_one_half_or_less_the_whole_inside_is_vulnerable(ratio: float) -> None:
+def test_with_a_ratio_of_one_half_or_less_the_complete_inside_is_vulnerable(ratio: float) -> None:
     mask = cone(48, ratio)
     targets = encode_targets(mask, 48)
     inside = mask[0, 0] == ratio
@@ -174,7 +174,7 @@ def test_real_image_has_no_points_heat_map_0_and_consistency_1() -> None:
     assert targets.heatmap[1].max() == 1
 
 
-def test_anchor_is_drawn_evenly_among_the_points() -> None:
+def test_anchor_is_drawn_uniformly_among_the_points() -> None:
     values = torch.zeros(600, 1, 6, 6)
     values[:, 0, [1, 3, 4], [2, 5, 0]] = 0.5
     targets = encode_targets(values, 6, draws=numbers(len(values)))
@@ -192,7 +192,7 @@ def test_anchor_of_a_real_image_is_any_pixel() -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_targets_of_a_batch_are_those_of_each_mask_alone(recipe: Recipe) -> None:
+def test_targets_of_a_batch_equal_those_of_each_mask_alone(recipe: Recipe) -> None:
     ratio = torch.tensor([0.25, 1.0, 0.75, 1.0, 0.5])
     masks = torch.cat([cone(64, value) for value in ratio.tolist()])
     masks[1], masks[2, ..., 20:] = 0, 0
@@ -255,7 +255,7 @@ def test_a_quadrant_without_a_visible_boundary_has_no_official_point() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
-def test_each_pixel_belongs_to_one_quadrant_also_with_an_odd_size(size: int) -> None:
+def test_each_pixel_belongs_to_one_quadrant_for_even_and_odd_sizes(size: int) -> None:
     for row in range(size):
         for column in range(size):
             boundary = torch.zeros(1, size, size)
@@ -301,7 +301,7 @@ def test_gaussians_are_summed_and_clipped_in_the_paper_and_their_maximum_is_take
     assert (paper.heatmap - official.heatmap).abs().max() > 0.001
 
 
-def test_extent_of_the_paper_is_the_blended_region_and_the_official_one_the_run_of_boundary_over_one_half() -> None:
+def test_extent_of_the_paper_is_the_blended_region_and_the_official_one_the_run_of_boundary_above_one_half() -> None:
     mask = torch.zeros(1, 5, 9)
     mask[0, 2] = torch.tensor([0, 0.1, 0.2, 0.5, 0.8, 1, 1, 0.5, 0])
     mask[0, 3, 3] = 0.6
@@ -315,15 +315,15 @@ def test_extent_of_the_paper_is_the_blended_region_and_the_official_one_the_run_
 
 
 @pytest.mark.parametrize("ratio", [0.25, 0.5, 0.75])
-def test_m_is_the_mask_that_blends_in_the_paper_and_officially_the_one_before_the_ratio(ratio: float) -> None:
-    whole, scaled = cone(48), cone(48, ratio)
+def test_m_includes_the_ratio_in_the_paper_and_officially_excludes_it(ratio: float) -> None:
+    unscaled, scaled = cone(48), cone(48, ratio)
     ratios = torch.tensor([ratio])
-    expected, found = encode_targets(whole, 24, "official"), encode_targets(scaled, 24, "official", ratio=ratios)
+    expected, found = encode_targets(unscaled, 24, "official"), encode_targets(scaled, 24, "official", ratio=ratios)
     assert torch.allclose(found.consistency, expected.consistency, atol=1e-5)
     assert torch.allclose(found.heatmap, expected.heatmap, atol=1e-5)
     paper = encode_targets(scaled, 24, "paper", ratio=ratios)
     assert torch.equal(paper.heatmap, encode_targets(scaled, 24, "paper").heatmap)
-    assert not torch.allclose(paper.consistency, encode_targets(whole, 24, "paper").consistency, atol=0.01)
+    assert not torch.allclose(paper.consistency, encode_targets(unscaled, 24, "paper").consistency, atol=0.01)
 
 
 def test_official_mask_never_exceeds_1() -> None:
@@ -333,7 +333,7 @@ def test_official_mask_never_exceeds_1() -> None:
 
 
 def official_targets(mask: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Official heat map and consistency of one mask (D, D) at its own size, pixel by pixel."""
+    """Official heat map and consistency of one mask (D, D) at its own size, by loops over pixels."""
     size, boundary = len(mask), 4 * mask * (1 - mask)
     heatmap = np.zeros_like(mask)
     best: dict[tuple[bool, bool], tuple[int, int]] = {}
@@ -350,7 +350,7 @@ def official_targets(mask: NDArray[np.float64]) -> tuple[NDArray[np.float64], ND
 
 
 def run_through(inside: NDArray[np.bool_], place: int) -> int:
-    """Length of the run of True through a place, 1 when there is none."""
+    """Length of the run of True through an index, 1 if it is False."""
     first = last = place
     while inside[place] and first > 0 and inside[first - 1]:
         first -= 1
@@ -360,7 +360,7 @@ def run_through(inside: NDArray[np.bool_], place: int) -> int:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_official_targets_of_a_batch_are_those_written_out_pixel_by_pixel(seed: int) -> None:
+def test_official_targets_of_a_batch_equal_those_computed_pixel_by_pixel(seed: int) -> None:
     draws = np.random.default_rng(seed)
     coarse = draws.uniform(0.05, 0.95, (4, 6, 6)) * (draws.random((4, 6, 6)) < np.array([0, 0.5, 0.9, 1])[:, None, None])
     masks = (np.kron(coarse, np.ones((4, 4))) * draws.uniform(0.99, 1, (4, 24, 24))).astype(np.float32)
@@ -376,7 +376,7 @@ def test_official_targets_of_a_batch_are_those_written_out_pixel_by_pixel(seed: 
     seed=st.integers(0, 2**31), size=st.sampled_from([1, 7, 16]), recipe=st.sampled_from(RECIPES),
     kept=st.floats(0, 1), ratio=st.floats(0.01, 1),
 )  # fmt: skip
-def test_any_masks_give_a_heat_map_in_0_1_that_is_1_at_the_points(seed: int, size: int, recipe: Recipe, kept: float, ratio: float) -> None:
+def test_any_mask_gives_a_heat_map_in_0_1_that_is_1_at_the_points(seed: int, size: int, recipe: Recipe, kept: float, ratio: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     draws = torch.rand(2, 3, 1, 21, 21, generator=generator)
     masks = ratio * draws[0] * (draws[1] < kept)
@@ -402,12 +402,12 @@ def test_any_masks_give_a_heat_map_in_0_1_that_is_1_at_the_points(seed: int, siz
         (torch.zeros(1, 1, 16, 16), 4, "guess"),
     ],
 )
-def test_what_is_no_mask_is_one_clear_sentence(mask: torch.Tensor, size: int, recipe: str) -> None:
+def test_invalid_masks_are_one_clear_sentence(mask: torch.Tensor, size: int, recipe: str) -> None:
     with pytest.raises(LaanetError, match=r"^(mask|recipe): .*\.$"):
         encode_targets(mask, size, recipe)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ratio", [[1.0], [1.0, 0.0], [1.0, 1.5], [1.0, math.nan], [[1.0], [1.0]]])
-def test_what_is_no_ratio_is_one_clear_sentence(ratio: list[float]) -> None:
+def test_invalid_ratios_are_one_clear_sentence(ratio: list[float]) -> None:
     with pytest.raises(LaanetError, match=r"^ratio: \[.*\]; give .* of the 2 masks, in \(0, 1\]\.$"):
         encode_targets(torch.zeros(2, 1, 8, 8), 4, "official", ratio=torch.tensor(ratio))
