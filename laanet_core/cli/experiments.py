@@ -25,7 +25,7 @@ def collect() -> None:
     collected = collect_experiments(json.loads(dvc_experiments()), git("rev-parse", "HEAD").strip(), dvc_lock)
     write_experiments(out, collected.rows)
     for reason, names in collected.left_out.items():
-        typer.echo(f"{len(names)} of {collected.n_runs} runs skipped, {reason}: {', '.join(names)}")
+        typer.echo(f"{len(names)} of {collected.n_runs} runs skipped ({reason}): {', '.join(names)}")
     typer.echo(
         f"{out}: {counted(len(collected.rows), 'row')} written" + ("" if collected.n_experiments else "; there are no experiments yet")
     )
