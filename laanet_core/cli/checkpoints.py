@@ -61,8 +61,8 @@ def calibrate(
 ) -> None:
     """Fit temperature and Platt calibration of a checkpoint on scored videos.
 
-    Use other videos than those that you want to evaluate. Only the largest face of each frame is used. The weights and the order of
-    the scores do not change.
+    Use other videos than those that you want to evaluate.
+    Only the largest face of each frame is used. The weights and the order of the scores do not change.
     """
     from laanet_core.evaluation.calibrate import calibrate as calibrate_checkpoint
 

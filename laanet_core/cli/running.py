@@ -30,8 +30,8 @@ def run(
 ) -> None:
     """Run 'dvc exp run' as soon as no other run uses this project.
 
-    Takes every option of 'dvc exp run', for example 'laanet run -S lambda2=10'. Without this command a second run would change
-    params.yaml and outputs during the first, before DVC refuses it.
+    Takes every option of 'dvc exp run', for example 'laanet run -S lambda2=10'.
+    A plain second 'dvc exp run' would change params.yaml and outputs of the first before DVC refuses it.
     """
     command = [sys.executable, "-m", "dvc", "exp", "run", *context.args]
     if not Path(".dvc").is_dir():

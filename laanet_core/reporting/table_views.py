@@ -12,7 +12,12 @@ from laanet_core.reporting.paper.published import PAPER, Published
 from laanet_core.reporting.paper.tables import PaperTable, Row
 from laanet_core.reporting.results import DatasetResult
 
-OURS_IN_TABLE1 = (published.LAANET_SBI, published.LAANET_BI, published.SBI_BASELINE)
+NETWORKS = {
+    published.SBI_BASELINE: "SBI baseline [41]",
+    published.LAANET_BI: "LAA-Net with BI",
+    published.LAANET_SBI: "LAA-Net with SBI",
+}
+"""The methods of Table 1 that experiments may run, and their names on the page; the paper calls LAA-Net 'Ours'."""
 LABELS = {1: "network", 3: "parts", 4: "row", 5: "λ₁, λ₂"}
 MARKS = {1: (), 3: (), 4: ("pyramid", "levels"), 5: ()}
 """By number of the table: heading of its first column, and the marks of a row that the page shows in further columns."""
@@ -51,10 +56,11 @@ def table_view(table: PaperTable) -> TableView:
     """The layout of one of the paper's tables."""
     paper = [any(row.cells[place].paper_auc is not None for row in table.rows) for place in range(len(table.rows[0].cells))]
     heads = [Head(cell.name, in_paper) for cell, in_paper in zip(table.rows[0].cells, paper, strict=True)]
-    rows = [row for row in table.rows if table.number != 1 or row.label in OURS_IN_TABLE1]
-    others = [row for row in table.rows if row not in rows]
+    rows, others = table.rows, []
+    if table.number == 1:
+        rows = [row._replace(label=NETWORKS[row.label]) for row in reversed(table.rows) if row.label in NETWORKS]
+        others = [row for row in table.rows if row.label not in NETWORKS]
     has_ap = any(cell.paper_ap is not None for row in table.rows for cell in row.cells)
-    rows = rows[::-1] if table.number == 1 else rows
     return TableView(table.number, table.title, LABELS[table.number], MARKS[table.number], heads, rows, others, has_ap)
 
 

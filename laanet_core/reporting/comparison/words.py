@@ -44,8 +44,9 @@ def auc_difference(comparison: Comparison, number: int) -> str:
 def compared(comparison: Comparison) -> str:
     """Numbers of videos and detectors, and the settings of the comparison."""
     overall, settings = comparison.overall, comparison.settings
-    videos = counted(len(comparison.matched.videos), "video")
-    scored = f"{videos} ({overall.n_real} real, {overall.n_fake} fake) scored by all {len(comparison.names)} detectors"
+    videos, count = counted(len(comparison.matched.videos), "video"), len(comparison.names)
+    detectors = "both detectors" if count == 2 else f"all {count} detectors"
+    scored = f"{videos} ({overall.n_real} real, {overall.n_fake} fake) scored by {detectors}"
     resamples = counted(settings.resamples, "resample")
     intervals = f"95 % bootstrap intervals over videos ({resamples}, seed {settings.seed})" if settings.resamples else "no intervals"
     return f"{scored}; threshold {settings.threshold:g}; {intervals}"

@@ -84,9 +84,10 @@ def rest_digest(params: Params, dataset: str) -> str:
     for section, names in [*_VARIED.items(), *_IDLE.items()]:
         for name in names:
             del (behind[section] if section else behind)[name]
-    behind["datasets"] = {
-        name: {**behind["datasets"][name], "adapter": layout_of(name, params.datasets[name])} for name in {dataset, params.train.dataset}
-    }
+    behind["datasets"] = {name: behind["datasets"][name] for name in {dataset, params.train.dataset}}
+    for name, entry in behind["datasets"].items():
+        del entry["layout"]
+        entry["adapter"] = layout_of(name, params.datasets[name])
     if not any(entry["adapter"] == "demo" for entry in behind["datasets"].values()):
         del behind["demo"]
     canonical = json.dumps(behind, sort_keys=True, separators=(",", ":"))

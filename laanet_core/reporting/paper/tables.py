@@ -107,7 +107,7 @@ def _table3(runs: _Runs) -> PaperTable:
     printed = [_ablation_row(item, columns, runs) for item in published.TABLE3]
     others = [published.Ablation(True, False, False, {}), published.Ablation(False, False, True, {})]
     added = [_ablation_row(item, columns, runs)._replace(note=NOT_IN_PAPER) for item in others]
-    return PaperTable(3, "Ablation: consistency branch (C), heat-map branch (H), E-FPN", printed + added)
+    return PaperTable(3, "Ablation of consistency branch (C), heat-map branch (H) and E-FPN", printed + added)
 
 
 def _ablation_row(item: published.Ablation, columns: Sequence[Column], runs: _Runs) -> Row:

@@ -128,7 +128,7 @@ def test_videos_without_a_score_of_one_detector_are_not_compared_but_listed(tmp_
     rows[0] |= {"score": "", "status": "no_face"}
     other = write_scores(tmp_path / "other.csv", [*rows, {"video_id": "extra", "label": 0, "score": 0.5}])
     done = compare(first, other, "--out", tmp_path / "out")
-    assert "Compared: 66 videos (26 real, 40 fake) scored by all 2 detectors" in done.out
+    assert "Compared: 66 videos (26 real, 40 fake) scored by both detectors" in done.out
     assert "Not compared, no score of first: 1 not in its file (extra)." in done.out
     absent_and_failed = "3 not in its file (test/000, test/001, test/002), 1 not scored (test/003: no_face)."
     assert f"Not compared, no score of other: {absent_and_failed}" in done.out
