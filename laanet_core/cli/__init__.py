@@ -1,4 +1,4 @@
-"""The command `laanet`: what is done outside the pipeline, with parameters, checkpoints, experiments, scores and kept files."""
+"""The command `laanet`: tools around the pipeline for parameters, checkpoints, experiments, scores and stored files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 @app.callback()
 def laanet() -> None:
-    """LAA-Net outside the pipeline: presets, import and export of checkpoints, comparison of detectors, checks of what is stored, room."""
+    """Tools around the LAA-Net pipeline: presets, checkpoints, experiments, comparison of detectors, integrity checks, disk space."""
 
 
 for command in (preset, import_checkpoint, export, explain, calibrate, compare, collect, verify, clean):

@@ -1,4 +1,4 @@
-"""Commands that look at several experiments or detectors at once."""
+"""Commands on several experiments or detectors: collect and compare."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from laanet_core.text import counted
 
 
 def collect() -> None:
-    """Write what the experiments of `dvc exp run` scored to reports/experiments.csv, from which the report's tables are made."""
+    """Collect the scores of all 'dvc exp run' experiments into reports/experiments.csv, which the tables of the report are made from."""
     from laanet_core.reporting.paper.collect import collect as collect_experiments
     from laanet_core.reporting.paper.experiments import write_experiments
 
     out = Path("reports/experiments.csv")
-    found = collect_experiments(json.loads(dvc_experiments()), git("rev-parse", "HEAD").strip(), dvc_lock)
-    write_experiments(out, found.rows)
-    for reason, names in found.left_out.items():
-        typer.echo(f"{len(names)} of {found.n_runs} runs left out, {reason}: {', '.join(names)}")
-    typer.echo(f"{out}: {counted(len(found.rows), 'row')} written" + ("" if found.n_experiments else "; there are no experiments yet"))
+    collected = collect_experiments(json.loads(dvc_experiments()), git("rev-parse", "HEAD").strip(), dvc_lock)
+    write_experiments(out, collected.rows)
+    for reason, names in collected.left_out.items():
+        typer.echo(f"{len(names)} of {collected.n_runs} runs skipped ({reason}): {', '.join(names)}")
+    typer.echo(
+        f"{out}: {counted(len(collected.rows), 'row')} written" + ("" if collected.n_experiments else "; there are no experiments yet")
+    )
 
 
 def compare(  # noqa: PLR0913 - an argument is an option of the command
@@ -34,23 +36,30 @@ def compare(  # noqa: PLR0913 - an argument is an option of the command
         list[str],
         typer.Argument(
             metavar="SCORES",
-            help="Two or more: a CSV with video_id and score, REV:PATH of one, or, with --dataset, a git revision, an experiment's name or "
-            "'workspace'. The others are compared with the first.",
+            help="Two or more detectors, compared with the first. Each is a CSV file with columns video_id and score, such a file at a git "
+            "revision (REV:PATH), or, with --dataset, a git revision, a DVC experiment or 'workspace'.",
         ),
     ],
     *,
-    dataset: Annotated[str | None, typer.Option(help="Data set whose reports/<data set>/scores.csv a revision stands for.")] = None,
-    names: Annotated[str | None, typer.Option(metavar="A,B,...", help="What to call them; by default as the arguments do.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Data set for revisions: reports/<data set>/scores.csv is read at each.")] = None,
+    names: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Names of the detectors; by default derived from the arguments.")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write CSV, Figure 1 and a page there; by default tables in the terminal are all.")
+        Path | None, typer.Option(metavar="FOLDER", help="Also write CSV tables, Figure 1 and an HTML page to this folder.")
     ] = None,
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a video is called fake.")] = 0.5,
-    bootstrap: Annotated[int, typer.Option(min=0, max=100_000, help="Resamples of the 95 % intervals; 0 for none.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 1,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Videos with at least this score are classified as fake.")] = 0.5,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Bootstrap resamples for the 95 % intervals; 0 for no intervals.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 1,
     bins: Annotated[
-        str | None, typer.Option(metavar="0.8,0.85,...", help="Edges of Mask-SSIM bins; by default the files' own bins, else 4 quantiles.")
+        str | None,
+        typer.Option(metavar="0.8,0.85,...", help="Edges of the Mask-SSIM bins; by default the bins in the files, or else 4 quantiles."),
     ] = None,
-    quantiles: Annotated[int | None, typer.Option(min=2, max=20, help="So many bins with equally many fakes each, instead.")] = None,
+    quantiles: Annotated[
+        int | None, typer.Option(min=2, max=20, help="Number of Mask-SSIM bins with equal numbers of fakes; not with --bins.")
+    ] = None,
 ) -> None:
     """Compare detectors on the videos that all of them scored: measures, paired differences, AUC by Mask-SSIM (Figure 1)."""
     from laanet_core.reporting.comparison.compare import Settings
@@ -59,17 +68,17 @@ def compare(  # noqa: PLR0913 - an argument is an option of the command
     from laanet_core.reporting.comparison.terminal import print_comparison
 
     if bins is not None and quantiles is not None:
-        raise LaanetError("--bins and --quantiles: both say which bins to make; give one of them.")
+        raise LaanetError("--bins and --quantiles: cannot be combined; give one of them.")
     settings = Settings(threshold, bootstrap, seed, None if bins is None else _edges(bins), quantiles)
-    found = compare_detectors(read_detectors(scores, dataset, names), settings)
-    print_comparison(found)
+    comparison = compare_detectors(read_detectors(scores, dataset, names), settings)
+    print_comparison(comparison)
     if out:
-        write_comparison(found, out)
-        typer.echo(f"{out / 'comparison.html'}: written, and its tables and figures beside it.")
+        write_comparison(comparison, out)
+        typer.echo(f"{out / 'comparison.html'}: written, with its tables and figures in the same folder.")
 
 
 def _edges(text: str) -> list[float]:
-    """Ascending edges of bins from text such as `0.8,0.85,0.9`."""
+    """Ascending bin edges from text such as `0.8,0.85,0.9`."""
     try:
         edges = [float(word) for word in text.split(",")]
     except ValueError:

@@ -1,4 +1,4 @@
-"""What git and DVC know of the project in the current folder."""
+"""Access to the git repository and the DVC project in the current folder."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from laanet_core.errors import LaanetError
 
 
 class AtRevision(NamedTuple):
-    """The bytes of a file at a revision, and the commit that it is."""
+    """The bytes of a file at a revision, and the revision's commit."""
 
     data: bytes
     commit: str
 
 
 def dvc_cache() -> Path:
-    """DVC's cache folder, wherever its configuration puts it; raises LaanetError outside a DVC project."""
+    """DVC's cache folder, from DVC's configuration; raises LaanetError outside a DVC project."""
     done = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LaanetError(f"{Path.cwd()}: is no folder of a DVC project; run in the project's folder.")
+        raise LaanetError(f"{Path.cwd()}: is not in a DVC project; run in the project's folder.")
     return Path(done.stdout.strip())
 
 
 def dvc_experiments() -> str:
-    """JSON of all experiments, of earlier commits too; raises LaanetError outside the project's folder."""
+    """JSON of all experiments of all commits; raises LaanetError outside the project's folder."""
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--all-commits"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not Path("params.yaml").exists():
         reason = done.stderr.strip().splitlines()[-1:] or ["no params.yaml"]
-        raise LaanetError(f"{Path.cwd()}: has no experiments to show ({reason[0]}); run in the project's folder, under git and DVC.")
+        raise LaanetError(f"{Path.cwd()}: DVC lists no experiments here ({reason[0]}); run in the project's folder, with git and DVC.")
     return done.stdout
 
 
 def dvc_lock(rev: str) -> dict[str, Any]:
-    """dvc.lock at a revision, or as it is in the `workspace`; empty where there is none."""
+    """dvc.lock at a revision, or in the working tree for `workspace`; empty if there is none."""
     if rev == "workspace":
         text = Path("dvc.lock").read_text() if Path("dvc.lock").exists() else ""
     else:
@@ -46,10 +46,11 @@ def dvc_lock(rev: str) -> dict[str, Any]:
     return yaml.safe_load(text) or {}
 
 
-def read_at(rev: str, path: str, most: int) -> AtRevision:
-    """A file as a git revision or a DVC experiment has it, also from DVC's cache or remote; path: from the project's folder.
+def read_at(rev: str, path: str, max_bytes: int) -> AtRevision:
+    """Read at most `max_bytes` of a file at a git revision or DVC experiment, also from DVC's cache or remote.
 
-    Raises LaanetError when the revision or the file is not there, or the name is that of several experiments.
+    path: relative to the project's folder. Raises LaanetError if the revision or the file does not exist, or if several experiments
+    have this name.
     """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
@@ -58,28 +59,30 @@ def read_at(rev: str, path: str, most: int) -> AtRevision:
     try:
         project = DVCFileSystem(rev=rev)
         with project.open(path, "rb") as file:
-            return AtRevision(file.read(most), project.repo.get_rev())
+            return AtRevision(file.read(max_bytes), project.repo.get_rev())
     except RevError as error:
         if "ambiguous" in str(error):
-            raise LaanetError(
-                f"{rev}: is what several experiments are called; name the commit of one ('dvc exp list --all-commits')."
-            ) from None
-        known = f"neither a revision nor an experiment of the repository in {Path.cwd()}, nor a file"
-        raise LaanetError(f"{rev}: is {known}; 'dvc exp list --all-commits' lists experiments.") from None
+            raise LaanetError(f"{rev}: several experiments have this name; give a commit ('dvc exp list --all-commits').") from None
+        raise LaanetError(
+            f"{rev}: is neither a file, nor a revision or experiment of the repository in {Path.cwd()}; 'dvc exp list --all-commits' "
+            "lists experiments."
+        ) from None
     except SCMError:
         raise LaanetError(
-            f"{Path.cwd()}: is in no git repository, which '{rev}' could be a revision of; name files, or run in the project's folder."
+            f"{Path.cwd()}: is not in a git repository, so '{rev}' cannot be a revision; give files, or run in the project's folder."
         ) from None
     except FileNotFoundError:
-        raise LaanetError(f"{rev}:{path}: is not there; name a file that this revision has, from the project's folder.") from None
+        raise LaanetError(
+            f"{rev}:{path}: does not exist; give the path of a file of this revision, relative to the project's folder."
+        ) from None
     except (OSError, DvcException) as error:
         reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
-        raise LaanetError(f"{rev}:{path}: cannot be read ({reason}); name a file that this revision has.") from None
+        raise LaanetError(f"{rev}:{path}: cannot be read ({reason}); give a file of this revision.") from None
 
 
 def git(*words: str) -> str:
-    """Output of a git command; raises LaanetError with what git says when it fails."""
+    """Output of a git command; raises LaanetError with git's message if it fails."""
     done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LaanetError(f"git {' '.join(words)}: {done.stderr.strip()}; run in the project's folder, with a commit.")
+        raise LaanetError(f"git {' '.join(words)}: {done.stderr.strip()}; run in the project's folder, after a first commit.")
     return done.stdout

@@ -1,4 +1,4 @@
-"""Runs of the pipeline one after another: who holds the project is told, and waited for."""
+"""`laanet run`: runs the pipeline after any other run in the same project has ended, and reports which one it waits for."""
 
 from __future__ import annotations
 
@@ -18,43 +18,48 @@ import typer
 from laanet_core.errors import LaanetError
 
 TURN = Path(".dvc/tmp/laanet-run")
-"""Locked by the `laanet run` whose turn it is; says who that is."""
+"""File locked by the active `laanet run`; its text describes that command."""
 POLL_S = 0.5
+"""Seconds between two checks of the locks."""
 
 
 def run(
     context: typer.Context,
     *,
-    wait: Annotated[bool, typer.Option(help="Wait while another run holds the project; with --no-wait, say who does and end.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait while another run uses the project; --no-wait exits with an error instead.")] = True,
 ) -> None:
-    """Do a 'dvc exp run' with the options that follow, such as 'laanet run -S lambda2=10', once no other run holds this project.
+    """Run 'dvc exp run' as soon as no other run uses this project.
 
-    Takes every option of 'dvc exp run'. DVC itself refuses a second run only after it has changed params.yaml and outputs under the first.
+    Takes every option of 'dvc exp run', for example 'laanet run -S lambda2=10'.
+    A plain second 'dvc exp run' would change params.yaml and outputs of the first before DVC refuses it.
     """
     command = [sys.executable, "-m", "dvc", "exp", "run", *context.args]
     if not Path(".dvc").is_dir():
-        raise LaanetError(f"{Path.cwd()}: is no folder of a DVC project; run in the project's folder.")
+        raise LaanetError(f"{Path.cwd()}: is not in a DVC project; run in the project's folder.")
     with _turn(" ".join(["laanet run", *context.args]), wait):
         process = subprocess.Popen(command)
         while True:
             try:
                 raise typer.Exit(process.wait())
             except KeyboardInterrupt:
-                continue  # the terminal told the pipeline, too, which ends in order
+                continue  # the terminal sent Ctrl-C to the pipeline too; wait until it has stopped cleanly
 
 
 @contextmanager
 def _turn(command: str, wait: bool) -> Iterator[None]:
-    """Have the project to oneself; raises LaanetError, where there is to be no waiting, with the name of who has it."""
+    """Hold the project's lock while the context lasts.
+
+    Raises LaanetError that names the other run if one uses the project and `wait` is false.
+    """
     TURN.parent.mkdir(parents=True, exist_ok=True)
     with TURN.open("a+") as file:
-        told = None
-        while (holder := _other_turn(file.fileno()) or _dvc_at_work()) is not None:
+        reported = None
+        while (holder := _lock_holder(file.fileno()) or _dvc_command()) is not None:
             if not wait:
-                raise LaanetError(f"this project is held by {holder}; wait for it, or leave out --no-wait.")
-            if holder != told:
-                print(f"this project is held by {holder}; waiting for it to end (Ctrl-C gives up)", file=sys.stderr, flush=True)
-                told = holder
+                raise LaanetError(f"this project is in use by {holder}; wait for it to end, or run without --no-wait.")
+            if holder != reported:
+                print(f"this project is in use by {holder}; waiting for it to end (Ctrl-C to stop waiting)", file=sys.stderr, flush=True)
+                reported = holder
             time.sleep(POLL_S)
         file.truncate(0)
         file.write(f"'{command}' (process {os.getpid()}, since {time.strftime('%H:%M')})")
@@ -62,8 +67,8 @@ def _turn(command: str, wait: bool) -> Iterator[None]:
         yield
 
 
-def _other_turn(descriptor: int) -> str | None:
-    """Who else has the turn; None once this process has it."""
+def _lock_holder(descriptor: int) -> str | None:
+    """The other `laanet run` that holds the lock; None once this process holds it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -71,8 +76,8 @@ def _other_turn(descriptor: int) -> str | None:
     return None
 
 
-def _dvc_at_work() -> str | None:
-    """The DVC command that runs a stage in this project, or holds its lock; None where there is none."""
+def _dvc_command() -> str | None:
+    """The DVC command that runs a stage in this project or holds its lock; None if there is none."""
     try:
         locks = json.loads(Path(".dvc/tmp/rwlock").read_text() or "{}")
         holders = [*locks.get("write", {}).values(), *(info for infos in locks.get("read", {}).values() for info in infos)]
@@ -80,14 +85,9 @@ def _dvc_at_work() -> str | None:
         holders = []
     for holder in holders:
         if Path(f"/proc/{holder['pid']}").exists():
-            return f"'{_readable(holder['cmd'])}' (process {holder['pid']})"
+            program, _, arguments = holder["cmd"].partition(" ")
+            return f"'{f'{Path(program).name} {arguments}'.strip()}' (process {holder['pid']})"
     return None if _is_free(Path(".dvc/tmp/lock")) else "another dvc command"
-
-
-def _readable(command: str) -> str:
-    """A command line without the folder of its program."""
-    program, _, rest = command.partition(" ")
-    return f"{Path(program).name} {rest}".strip()
 
 
 def _is_free(lock: Path) -> bool:

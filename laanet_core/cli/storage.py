@@ -1,4 +1,4 @@
-"""Commands that check what is stored, and make room."""
+"""Commands on stored files: verify checks their integrity, clean frees disk space."""
 
 from __future__ import annotations
 
@@ -21,55 +21,55 @@ from laanet_core.text import counted
 def verify(
     remove: Annotated[
         bool,
-        typer.Option("--remove", help="Remove what is damaged, and entries of DVC's run cache that their artefacts do not confirm."),
+        typer.Option("--remove", help="Remove damaged files, and wrong or unconfirmed entries of DVC's run cache."),
     ] = False,
 ) -> None:
-    """Read outputs, DVC's cache and the work folder again; name what is damaged, and records of DVC that the artefacts contradict."""
+    """Check outputs, DVC's cache and the work folder: list damaged files, and DVC records that contradict what the files state."""
     report = verify_artefacts(Path.cwd(), dvc_cache(), work_root())
     for path in report.damaged:
         typer.echo(f"damaged: {os.path.relpath(path)}")
     for path in report.other:
-        typer.echo(f"not what dvc.lock has: {os.path.relpath(path)}")
+        typer.echo(f"differs from dvc.lock: {os.path.relpath(path)}")
     wrong_first = sorted(report.findings, key=lambda finding: not finding.contradicted)
     for (record, contradicted), group in groupby(wrong_first, key=lambda finding: (finding.record, finding.contradicted)):
         place = f" ({os.path.relpath(record.path)})" if record.path else ""
-        said = "; ".join(finding.text for finding in group)
-        typer.echo(f"{'wrong' if contradicted else 'unconfirmed'}: {record.where}{place}: {said}")
-    gone = f", {len(report.absent)} listed ones are not here" if report.absent else ""
+        texts = "; ".join(finding.text for finding in group)
+        typer.echo(f"{'wrong' if contradicted else 'unconfirmed'}: {record.where}{place}: {texts}")
+    absent = f", {len(report.absent)} listed but missing" if report.absent else ""
     unknown = f", {report.unknown} work items without a digest" if report.unknown else ""
     wrong = len({(finding.record.stage, finding.record.path) for finding in report.findings if finding.contradicted})
     records = f", {counted(wrong, 'wrong record')}" if wrong else ""
     typer.echo(
-        f"{counted(report.checked, 'file')} ({in_words(report.n_bytes)}) read, {len(report.damaged)} damaged{records}{gone}{unknown}"
+        f"{counted(report.checked, 'file')} ({in_words(report.n_bytes)}) read, {len(report.damaged)} damaged{records}{absent}{unknown}"
     )
     _advise(report, remove)
 
 
 def _advise(report: IntegrityReport, remove: bool) -> None:
-    """Say how to get rid of what was found, or do it; ends with status 1 while something is left that is not as it should be."""
+    """Remove what was found if `remove`, or print how to repair it; exits with status 1 if errors are left."""
     in_lock = [finding for finding in report.findings if finding.record.path is None]
     entries = sorted({finding.record.path for finding in report.findings if finding.record.path is not None})
     if report.other:
-        typer.echo("'dvc checkout' or 'git checkout' brings back what dvc.lock has, 'dvc repro' makes it again.", err=True)
+        typer.echo("'dvc checkout' or 'git checkout' restores the files of dvc.lock, 'dvc repro' rebuilds them.", err=True)
     repaired = {finding.record.stage for finding in in_lock if finding.repaired}
     by_hand = dict.fromkeys(finding.record.stage for finding in in_lock if finding.record.stage not in repaired)
     if by_hand:
         names = " ".join(by_hand)
         typer.echo(
-            f"'dvc repro --force --single-item {names}', then 'dvc repro', makes them again and replaces these records of dvc.lock.",
+            f"'dvc repro --force --single-item {names}', then 'dvc repro', rebuilds these outputs and replaces their records in dvc.lock.",
             err=True,
         )
     elif in_lock:
-        typer.echo("'dvc repro' makes them again and replaces these records of dvc.lock.", err=True)
+        typer.echo("'dvc repro' rebuilds these outputs and replaces their records in dvc.lock.", err=True)
     if remove:
         remove_files(report.damaged)
         remove_entries(entries)
         if report.damaged or entries:
-            typer.echo(f"{len(report.damaged) + len(entries)} removed; 'dvc repro' makes them again, 'dvc pull' fetches what was pushed.")
+            typer.echo(f"{len(report.damaged) + len(entries)} removed; 'dvc repro' rebuilds them, 'dvc pull' fetches what was pushed.")
     elif report.damaged or entries:
         typer.echo(
-            "'laanet verify --remove' removes what is damaged, and what is wrong or unconfirmed in the run cache; 'dvc repro' then makes "
-            "it again.",
+            "'laanet verify --remove' removes damaged files, and wrong or unconfirmed entries of the run cache; 'dvc repro' then rebuilds "
+            "them.",
             err=True,
         )
     wrong_entries = any(finding.contradicted for finding in report.findings if finding.record.path is not None)
@@ -80,22 +80,23 @@ def _advise(report: IntegrityReport, remove: bool) -> None:
 
 def clean(
     most: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="What items may take, such as 50GB; the oldest beyond it go as well.")
+        str | None,
+        typer.Option(metavar="SIZE", help="Maximum size of all work items, such as 50GB; older ones are removed."),
     ] = None,
 ) -> None:
-    """Remove from the work folder what the last run of each step did not use; outputs and DVC's cache stay as they are."""
+    """Remove work items that the last run of each step did not use; outputs and DVC's cache are not touched."""
     from laanet_core.store.prune import clean_work
 
     report = clean_work(work_root(), in_bytes(most) if most else None)
     for step in report.busy:
-        typer.echo(f"{step}: left alone, another run is writing there", err=True)
+        typer.echo(f"{step}: skipped, another run is writing there", err=True)
     parts = {
-        "fetched weights": report.fetched,
-        "states of trainings": report.states,
-        "records, folders and steps left alone" if report.busy else "records and folders": report.rest,
+        "downloaded weights": report.fetched,
+        "training states": report.states,
+        "records, folders and skipped steps" if report.busy else "records and folders": report.rest,
     }
     others = ", ".join(f"{name} {in_words(n_bytes)}" for name, n_bytes in parts.items())
     typer.echo(
         f"{counted(report.removed, 'item')} removed ({in_words(report.freed)} freed), {report.kept} kept ({in_words(report.held)}); "
-        f"what is never removed takes {in_words(sum(parts.values()))} more ({others})"
+        f"files that are never removed take another {in_words(sum(parts.values()))} ({others})"
     )

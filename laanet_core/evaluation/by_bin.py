@@ -1,4 +1,4 @@
-"""How well fakes of each bin are told from the real videos (paper, Fig. 1)."""
+"""AUC and AP of the fakes in each Mask-SSIM bin against the real videos (paper, Fig. 1)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from laanet_core.randomness import numpy_generator
 
 
 class BinResult(NamedTuple):
-    """One row of mask_ssim_bins.csv: the bin's scored fakes against all scored real videos; None where not defined.
+    """One row of mask_ssim_bins.csv: the bin's scored fakes against all scored real videos; None if undefined.
 
-    coverage: share of the bin's fakes and all reals that have a score.
+    coverage: share of the bin's fakes and of all real videos that have a score.
     """
 
     bin: str
@@ -34,7 +34,7 @@ class BinResult(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """AUC over the bins that have one (paper, Fig. 1b): how many bins, extremes, standard deviation (of these, not an estimate)."""
+    """AUC over the bins that have one (paper, Fig. 1b): number of bins, minimum, maximum, population standard deviation."""
 
     n_bins: int
     lowest: float | None
@@ -43,7 +43,7 @@ class Spread(NamedTuple):
 
 
 Score = float | None
-"""Of a video; None where it has none."""
+"""Score of a video; None if it was not scored."""
 BIN_COLUMNS = list(BinResult._fields)
 ANY_THRESHOLD = 0.5
 """AUC and AP do not depend on it."""
@@ -52,15 +52,15 @@ ANY_THRESHOLD = 0.5
 def score_bins(
     reals: Sequence[Score], fakes: Sequence[Score], fake_bins: Sequence[str], edges: Sequence[float], resamples: int, seed: int
 ) -> list[BinResult]:
-    """One result a bin, empty bins included.
+    """Measures of each bin, empty bins included.
 
-    reals: score of each real video; fakes, fake_bins: score and bin label of each fake; resamples: of the bootstrap, which is
-    keyed by (seed, bin).
+    reals: score of each real video; fakes, fake_bins: score and bin label of each fake; edges: ascending edges of the bins;
+    resamples: number of bootstrap resamples. The random numbers depend on (seed, bin).
     """
     results = []
     for label, (low, high) in zip(bin_labels(edges), pairwise(edges), strict=True):
         inside = [score for score, name in zip(fakes, fake_bins, strict=True) if name == label]
-        scored_reals, scored_fakes = _scored(reals), _scored(inside)
+        scored_reals, scored_fakes = ([score for score in scores if score is not None] for scores in (reals, inside))
         labels, scores = [0] * len(scored_reals) + [1] * len(scored_fakes), [*scored_reals, *scored_fakes]
         points = measure(labels, scores, ANY_THRESHOLD)
         ends = intervals(labels, scores, ANY_THRESHOLD, resamples, numpy_generator(seed, "bootstrap", "bin", label))
@@ -71,12 +71,8 @@ def score_bins(
 
 
 def spread(areas: Iterable[float | None]) -> Spread:
-    """How far the AUC of the bins lies apart; areas: one a bin, None where it has none."""
-    known = [area for area in areas if area is not None]
-    if not known:
+    """Range and standard deviation of the AUC over bins; areas: AUC of each bin, None if undefined."""
+    defined = [area for area in areas if area is not None]
+    if not defined:
         return Spread(0, None, None, None)
-    return Spread(len(known), min(known), max(known), float(np.std(known)))
-
-
-def _scored(scores: Sequence[Score]) -> list[float]:
-    return [score for score in scores if score is not None]
+    return Spread(len(defined), min(defined), max(defined), float(np.std(defined)))

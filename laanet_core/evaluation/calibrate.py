@@ -1,4 +1,4 @@
-"""A checkpoint's calibrations fitted on scored videos: those of reports/<data set>."""
+"""Fitting the calibrations of a checkpoint on scored videos, those of reports/<data set>."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from laanet_core.store.digests import file_digest
 
 
 class _Face(NamedTuple):
-    """The largest face of a frame: the network's logit, the label of its video, and the split that this is of."""
+    """The largest face of a frame: the network's logit, and the label and split of its video."""
 
     logit: float
     label: int
@@ -25,22 +25,22 @@ class _Face(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """What was fitted; at_bounds: a sentence for each slope that is at its bound."""
+    """Fitted calibrations; at_bounds: a sentence for each slope that reached its bound."""
 
     calibrations: Calibrations
     at_bounds: list[str]
 
 
 def calibrate(source: Path, reports: Path, out: Path) -> Fit:
-    """Write a copy of a checkpoint with calibrations fitted on what it gave the videos of a data set; the weights stay as they are.
+    """Fit calibrations on the logits that a checkpoint gave to a data set, and write a copy of the checkpoint with them.
 
-    reports: folder with scores.csv (video_id, label, split) and frame_scores.csv (video_id, frame, face, logit). Of each frame the
-    largest face counts, since a label is a video's and smaller faces of a fake may be real. Returns what was fitted.
-    Raises LaanetError for files that are missing, malformed or of two runs, for scores of another checkpoint (as scoring.json, where it
-    is there, tells), and for videos of one class.
+    The weights stay unchanged. reports: folder with scores.csv (video_id, label, split) and frame_scores.csv (video_id, frame, face,
+    logit). Only the largest face of each frame is used, since labels belong to videos and smaller faces in a fake may be real.
+    Raises LaanetError if files are missing, malformed or from different runs, if scoring.json names another checkpoint, and if
+    the videos are all of one class.
     """
     if out.suffix != ".safetensors":
-        raise LaanetError(f"{out}: checkpoints are .safetensors files; give a name that ends so.")
+        raise LaanetError(f"{out}: checkpoints are .safetensors files; give a name with that suffix.")
     model = load_model(source)
     _check_scored_by(source, reports / "scoring.json")
     faces = list(_largest_faces(reports))
@@ -56,15 +56,15 @@ def calibrate(source: Path, reports: Path, out: Path) -> Fit:
 
 
 def _check_scored_by(checkpoint: Path, path: Path) -> None:
-    """Raise LaanetError where a scoring.json names another checkpoint; where there is none, nothing can be known."""
+    """Raise LaanetError if scoring.json names another checkpoint; without a scoring.json nothing is checked."""
     if not path.exists():
         return
     try:
         scored_by = json.loads(path.read_text())["checkpoint_sha256"]
     except (OSError, ValueError, LookupError, TypeError):
-        raise LaanetError(f"{path}: does not tell the checkpoint that scored; score again with 'dvc repro'.") from None
+        raise LaanetError(f"{path}: does not name the checkpoint that made the scores; score again with 'dvc repro'.") from None
     if scored_by != file_digest(checkpoint):
-        raise LaanetError(f"{path}: these scores are another checkpoint's, not those of {checkpoint}; give that one or score again.")
+        raise LaanetError(f"{path}: another checkpoint than {checkpoint} made these scores; give that checkpoint or score again.")
 
 
 def _largest_faces(reports: Path) -> Iterator[_Face]:
@@ -74,7 +74,7 @@ def _largest_faces(reports: Path) -> Iterator[_Face]:
         if row["face"] != "0":
             continue
         if row["video_id"] not in videos:
-            raise LaanetError(f"{path}, line {number}: video {row['video_id']!r} is not in scores.csv; give the two files of one run.")
+            raise LaanetError(f"{path}, line {number}: video {row['video_id']!r} is not in scores.csv; give both files of the same run.")
         yield _Face(_logit(row["logit"], f"{path}, line {number}"), *videos[row["video_id"]])
 
 
@@ -85,7 +85,7 @@ def _videos(path: Path) -> dict[str, tuple[int, str]]:
         if row["label"] not in {"0", "1"}:
             raise LaanetError(f"{path}, line {number}: label {row['label']!r}; it must be 0 (real) or 1 (fake).")
         if row["video_id"] in videos:
-            raise LaanetError(f"{path}, line {number}: video {row['video_id']!r} is listed twice; remove one of the lines.")
+            raise LaanetError(f"{path}, line {number}: video {row['video_id']!r} is listed twice; remove one of the rows.")
         videos[row["video_id"]] = int(row["label"]), row["split"] or "no split"
     return videos
 
@@ -94,7 +94,7 @@ def _rows(path: Path, columns: list[str]) -> list[dict[str, str]]:
     try:
         return read_table(path, columns)
     except (OSError, ValueError, csv.Error) as error:
-        raise LaanetError(f"{path}: no table ({brief(str(error))}); score again with 'dvc repro'.") from None
+        raise LaanetError(f"{path}: cannot be read as a table ({brief(str(error))}); score again with 'dvc repro'.") from None
 
 
 def _logit(text: str | None, where: str) -> float:
@@ -103,5 +103,5 @@ def _logit(text: str | None, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise LaanetError(f"{where}: logit {text!r} is no finite number; score again with 'dvc repro'.")
+        raise LaanetError(f"{where}: logit {text!r} is not a finite number; score again with 'dvc repro'.")
     return value

@@ -1,4 +1,4 @@
-"""Measures of scored items and their bootstrap intervals: arrays in, numbers out; None where a measure is not defined."""
+"""Measures of scored items and their bootstrap intervals: arrays in, numbers out; None if a measure is undefined."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from laanet_core.evaluation.weighted import ScoredItems
 Array = NDArray[np.float64]
 COVERAGE_PERCENT = 95.0
 BLOCK = 2**20
-"""Weights held at a time, which bounds the memory and changes no result."""
+"""Number of bootstrap weights in memory at a time; it bounds the memory and does not change any result."""
 
 
 class Measures(NamedTuple):
-    """How well scores tell fakes (the positive class) from reals; None where not defined.
+    """How well scores separate fakes (the positive class) from reals; None if undefined.
 
-    auc, ap, ar, f1, mf1_published and eer need both classes, log_loss and ece scores that are probabilities (0 to 1), all an item.
+    All measures need at least one item; auc, ap, ar, f1, mf1_published and eer need both classes; log_loss and ece need scores that
+    are probabilities (0 to 1).
 
     auc: area under the ROC curve, ties counting half.
-    ap: average precision, the sum of precision times gain in recall over the distinct scores, as scikit-learn has it.
+    ap: average precision, the sum of precision times gain in recall over the distinct scores, as in scikit-learn.
     ar: macro recall at the threshold, the mean of the recalls of both classes.
-    f1: macro F1 at the threshold, the mean of the F1 of both classes.
-    mf1_published: 2 ap ar / (ap + ar), which the published code calls mF1 (reference_facts, sec. 6).
-    eer: equal error rate, where the ROC curve, straight between its corners, has as high a false positive as false negative rate.
-    accuracy: share of right calls at the threshold; an item of score >= threshold is called fake.
-    log_loss: mean of -log p of the true class in nats, p held within [1e-7, 1 - 1e-7].
+    f1: macro F1 at the threshold, the mean of the F1 scores of both classes.
+    mf1_published: 2 ap ar / (ap + ar), which the published code calls mF1 (docs/paper_and_official.md, section 6).
+    eer: equal error rate, where the linearly interpolated ROC curve has equal false positive and false negative rates.
+    accuracy: share of correct decisions at the threshold; an item with score >= threshold is classified as fake.
+    log_loss: mean of -log p of the true class in nats, p clipped to [1e-7, 1 - 1e-7].
     ece: expected calibration error of the probability of fake: |mean label - mean score| in each of 15 equal-width bins, weighted
     by the bin's share of items.
     """
@@ -46,14 +47,14 @@ class Measures(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """Ends of a 95 % interval, None where it is not defined."""
+    """Ends of a 95 % interval, None if undefined."""
 
     low: float | None
     high: float | None
 
 
 class RocPoint(NamedTuple):
-    """One corner of the ROC curve; threshold is None at the corner (0, 0), where nothing is called fake."""
+    """One corner of the ROC curve; threshold is None at the corner (0, 0), where nothing is classified as fake."""
 
     fpr: float
     tpr: float
@@ -61,7 +62,7 @@ class RocPoint(NamedTuple):
 
 
 class _Videos(NamedTuple):
-    """Items by video: number of the video of each item (n,), the real videos before the fake ones; how many of each there are."""
+    """Videos of the items. of_item (n,): index of each item's video, real videos before fake ones; reals, fakes: numbers of videos."""
 
     of_item: NDArray[np.int64]
     reals: int
@@ -72,8 +73,8 @@ def measure(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Measures:
     """All measures of n scores; labels (n,): 1 fake, 0 real."""
     labels, scores = _checked(labels, scores)
     items = ScoredItems(labels, scores, threshold, np.arange(len(labels)))
-    found = items.measures(np.ones((1, len(labels))))
-    return Measures(*(_number(found[name][0]) for name in Measures._fields))
+    values = items.measures(np.ones((1, len(labels))))
+    return Measures(*(_number(values[name][0]) for name in Measures._fields))
 
 
 def intervals(
@@ -82,8 +83,8 @@ def intervals(
     """95 % percentile interval of each measure over a stratified bootstrap of videos (Efron & Tibshirani 1993, ch. 13).
 
     Real and fake videos are drawn with replacement, each class keeping its number of videos; an item counts as often as its video
-    was drawn. videos (n,): the video of each item, None where each item is one. A perfect separation gives an AUC of (1, 1): the
-    bootstrap knows nothing of videos it has not seen, so that the intervals of a handful of videos are too narrow.
+    was drawn. videos (n,): the video of each item, None if each item is a video of its own. With few videos the intervals are too
+    narrow: perfectly separated scores give an AUC interval of (1, 1).
     """
     labels, scores = _checked(labels, scores)
     grouped = _group(labels, videos)
@@ -94,9 +95,9 @@ def intervals(
 def paired_intervals(
     labels: ArrayLike, scores: ArrayLike, threshold: float, resamples: int, generator: np.random.Generator
 ) -> tuple[list[dict[str, Interval]], list[dict[str, Interval]]]:
-    """As `intervals`, of k detectors that scored the same n videos, with the same draws for all; scores (k, n).
+    """Intervals as in `intervals` for k detectors that scored the same n videos, with the same resamples for all; scores (k, n).
 
-    Gives each detector's intervals, and those of its difference to the first detector, whose own is (0, 0).
+    Returns each detector's intervals, and those of its difference from the first detector, which are (0, 0) for the first itself.
     """
     checked = [_checked(labels, row) for row in np.atleast_2d(np.asarray(scores, dtype=np.float64))]
     grouped = _group(checked[0][0], None)
@@ -106,7 +107,7 @@ def paired_intervals(
 
 
 def roc_points(labels: ArrayLike, scores: ArrayLike) -> list[RocPoint]:
-    """Corners of the ROC curve from (0, 0) to (1, 1); empty with one class only."""
+    """Corners of the ROC curve from (0, 0) to (1, 1); empty if there is only one class."""
     labels, scores = _checked(labels, scores)
     if not ((labels == 0).any() and (labels == 1).any()):
         return []
@@ -118,7 +119,7 @@ def roc_points(labels: ArrayLike, scores: ArrayLike) -> list[RocPoint]:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """Arithmetic mean, None of nothing."""
+    """Arithmetic mean, None of no values."""
     return float(np.mean(values)) if len(values) else None
 
 
@@ -128,14 +129,14 @@ def _bootstrap(detectors: Sequence[ScoredItems], videos: _Videos, resamples: int
     done = 0
     for drawn in _draws(videos, resamples, generator):
         for detector, own in zip(detectors, values, strict=True):
-            found = detector.measures(drawn)
-            own[done : done + len(drawn)] = np.stack([found[name] for name in Measures._fields], axis=1)
+            measures = detector.measures(drawn)
+            own[done : done + len(drawn)] = np.stack([measures[name] for name in Measures._fields], axis=1)
         done += len(drawn)
     return values
 
 
 def _draws(videos: _Videos, resamples: int, generator: np.random.Generator) -> Iterator[Array]:
-    """How often each video was drawn, (rows, videos) at a time; the generator is asked row by row, whatever the size of a block."""
+    """How often each video was drawn, in blocks of (resamples, videos); the block size does not change the random numbers."""
     count = videos.reals + videos.fakes
     first = np.repeat([0, videos.reals], [videos.reals, videos.fakes])
     last = np.repeat([videos.reals, count], [videos.reals, videos.fakes])
@@ -147,7 +148,7 @@ def _draws(videos: _Videos, resamples: int, generator: np.random.Generator) -> I
 
 
 def _percentiles(values: Array) -> dict[str, Interval]:
-    """Interval of each column of (resamples, measures)."""
+    """Interval of each measure, from values (resamples, measures)."""
     if not len(values):
         return dict.fromkeys(Measures._fields, Interval(None, None))
     tail = (100.0 - COVERAGE_PERCENT) / 2
@@ -156,7 +157,7 @@ def _percentiles(values: Array) -> dict[str, Interval]:
 
 
 def _group(labels: NDArray[np.int64], videos: ArrayLike | None) -> _Videos:
-    """Number the videos, the real ones first; raises ValueError for a video of both classes."""
+    """Index the videos, real ones first; raises ValueError if a video has items of both classes."""
     names = np.arange(len(labels)) if videos is None else np.asarray(videos)
     if names.shape != labels.shape:
         raise ValueError(f"videos {names.shape} and labels {labels.shape} must be vectors of one length")

@@ -1,4 +1,4 @@
-"""Logits and heat maps of face crops, kept by video in the work folder."""
+"""Logits of face crops, stored per video in the work folder."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from laanet_core.store.writing import write_json
 from laanet_core.types import Image
 
 CROPS_A_PASS = 2
-"""Of a CPU: the maps of more leave its cache, and for one alone the weights would be laid out anew as often as they are used."""
+"""Crops per forward pass on a CPU: with more, the feature maps do not fit its cache; with one, the weights are reordered too often."""
 
 Change = Callable[[Image, int, int], Image]
-"""Alters a crop (H, W, 3) before it is scored, given the numbers of its frame and its face."""
+"""Function that alters a crop (H, W, 3) before it is scored, given its frame number and face number."""
 
 
 class FrameLogit(NamedTuple):
-    """What the network says of one face of one frame; face 0 is the largest; flipped: of the mirrored crop, where that is asked for."""
+    """Logit of one face in one frame. face: 0 is the largest; flipped: logit of the mirrored crop, None if not computed."""
 
     frame: int
     face: int
@@ -42,10 +42,10 @@ class FrameLogit(NamedTuple):
 
 
 class ScoreTask(NamedTuple):
-    """One video to score: its tar of crops and the digest of their content, how many of them a GPU takes at once, whether mirrored ones
-    are scored too, what alters them.
+    """One video to score.
 
-    frames: at most so many of its frames, evenly spaced; None for all.
+    shard: its tar of crops; digest: of the contents of the tar; batch_size: crops per batch; flip: whether mirrored crops are scored
+    too; change: applied to each crop before scoring; frames: maximum number of frames, evenly spaced, None for all.
     """
 
     model: LAANet
@@ -58,10 +58,10 @@ class ScoreTask(NamedTuple):
 
 
 def score_videos(tasks: Mapping[str, ScoreTask], keys: Mapping[str, str], work: WorkDir, label: str) -> dict[str, list[FrameLogit]]:
-    """Logits of each video; finished videos are taken from the work folder.
+    """Logits of each video; videos scored earlier are read from the work folder.
 
-    tasks, keys: name -> what to score, and its work key. Videos run side by side, each on one thread and in batches of its own, so
-    that a score depends neither on the other videos nor on the number of cores; crops of one are read while another's are scored.
+    tasks, keys: name -> task, and its work key. Videos run in parallel, each on one thread and in its own batches, so that a score
+    depends neither on the other videos nor on the number of cores.
     """
     keep_freed_memory()
     with one_thread(), ThreadPoolExecutor(worker_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -70,13 +70,15 @@ def score_videos(tasks: Mapping[str, ScoreTask], keys: Mapping[str, str], work: 
 
 
 def score_shard(task: ScoreTask) -> list[FrameLogit]:
-    """Logits of one video in the order of its crops."""
+    """Logits of one video, in the order of its crops."""
     scored: list[FrameLogit] = []
     with Shard(task.shard, task.digest) as shard:
-        members = _spaced(crop_members(shard), task.frames)
+        members = _evenly_spaced(crop_members(shard), task.frames)
         for start in range(0, len(members), task.batch_size):
             batch = members[start : start + task.batch_size]
-            images = [_changed(read_rgb(shard, name), frame, face, task.change) for name, frame, face in batch]
+            images = [read_rgb(shard, name) for name, _, _ in batch]
+            if task.change is not None:
+                images = [task.change(image, frame, face) for image, (_, frame, face) in zip(images, batch, strict=True)]
             logits = _logits(task.model, images)
             mirrored = _logits(task.model, [image[:, ::-1] for image in images]) if task.flip else [None] * len(batch)
             scored += [
@@ -85,8 +87,8 @@ def score_shard(task: ScoreTask) -> list[FrameLogit]:
     return scored
 
 
-def _spaced(members: list[tuple[str, int, int]], count: int | None) -> list[tuple[str, int, int]]:
-    """The faces of at most `count` evenly spaced frames."""
+def _evenly_spaced(members: list[tuple[str, int, int]], count: int | None) -> list[tuple[str, int, int]]:
+    """The crops of at most `count` evenly spaced frames; members: (name, frame, face)."""
     frames = sorted({frame for _, frame, _ in members})
     if count is None or count >= len(frames):
         return members
@@ -94,14 +96,10 @@ def _spaced(members: list[tuple[str, int, int]], count: int | None) -> list[tupl
     return [member for member in members if member[1] in kept]
 
 
-def _changed(image: Image, frame: int, face: int, change: Change | None) -> Image:
-    return image if change is None else change(image, frame, face)
-
-
 def _logits(model: LAANet, images: list[Image]) -> list[float]:
-    """Logits as the shortest decimals that give the same single-precision numbers.
+    """Logits as the shortest decimals that round to the same single-precision numbers.
 
-    A CPU takes the crops of a batch in pairs, which is sooner than all at once, in a fraction of the memory.
+    A CPU processes `CROPS_A_PASS` crops of a batch at a time, which is faster than the whole batch and needs less memory.
     """
     size = CROPS_A_PASS if next(model.parameters()).device.type == "cpu" else len(images)
     passes = (images[start : start + size] for start in range(0, len(images), size))
@@ -109,5 +107,5 @@ def _logits(model: LAANet, images: list[Image]) -> list[float]:
 
 
 def _write_logits(task: ScoreTask, path: Path) -> None:
-    """Work item of one video: its logits as JSON."""
+    """Write the work item of one video: its logits as JSON."""
     write_json(path, score_shard(task))

@@ -1,4 +1,4 @@
-"""The tables of one data set's scores: scores.csv, frame_scores.csv, measures.csv, mask_ssim_bins.csv, roc.csv and the JSON beside them."""
+"""The result files of one data set: scores.csv, frame_scores.csv, measures.csv, mask_ssim_bins.csv, roc.csv, scoring.json, metrics.json."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from laanet_core.store.writing import write_json
 SCORE_COLUMNS = ["video_id", "method", "label", "split", "n_frames", "score", "status", "mask_ssim", "bin", "reason"]
 FRAME_COLUMNS = ["video_id", *FrameScore._fields]
 REPORTED = ["scores.csv", "measures.csv", "mask_ssim_bins.csv", "roc.csv", "metrics.json", "scoring.json"]
-"""What the report reads."""
+"""Files that the report reads."""
 ALL = "all"
 HEADLINE = ["auc", "ap", "ar", "eer", "ece"]
-"""The measures of whole videos that metrics.json has."""
+"""Measures of the video scores that metrics.json contains."""
 
 Row = dict[str, Any]
 Frames = Mapping[str, Sequence[FrameScore]]
 
 
 class MeasureRow(NamedTuple):
-    """One row of measures.csv: a measure of the scored videos (or single faces) of a split, its fakes of one method against all its reals.
+    """One row of measures.csv: a measure of one split, its fakes of one method (or `all`) against all its real videos.
 
-    low, high: 95 % interval over videos; n_real, n_fake: scored videos or faces; coverage: share of the videos that have a score.
+    level: `video` for video scores, `frame` for scores of single faces; low, high: 95 % interval over videos; n_real, n_fake: numbers
+    of scored videos or faces; coverage: share of the videos that have a score.
     """
 
     split: str
@@ -66,21 +67,24 @@ def _score_row(row: IndexRow, video: Mapping[str, str], logits: Sequence[FrameLo
 
 
 def write_results(table: Sequence[Row], frames: Frames, scoring: Mapping[str, Any], params: Params, bins: Path, out: Path) -> None:
-    """The tables, scoring.json (`scoring`: how the scores were made) and metrics.json of one data set."""
+    """Write the result files of one data set into `out`.
+
+    table: rows of scores.csv; frames: video_id -> scores of its faces; scoring: content of scoring.json; bins: CSV of the Mask-SSIM bins.
+    """
     scored = [row for row in table if row["score"] is not None]
     measured = list(measure_rows(table, frames, params))
     write_table(out / "scores.csv", SCORE_COLUMNS, table)
     by_frame = ({"video_id": name, **item._asdict()} for name, items in frames.items() for item in items)
     write_table(out / "frame_scores.csv", FRAME_COLUMNS, by_frame)
     write_table(out / "measures.csv", MeasureRow._fields, (row._asdict() for row in measured))
-    write_table(out / "mask_ssim_bins.csv", BIN_COLUMNS, (result._asdict() for result in _bins(table, read_edges(bins), params)))
+    write_table(out / "mask_ssim_bins.csv", BIN_COLUMNS, (result._asdict() for result in _bin_results(table, read_edges(bins), params)))
     points = roc_points([row["label"] for row in scored], [row["score"] for row in scored])
     write_table(out / "roc.csv", RocPoint._fields, (point._asdict() for point in points))
-    _write_json(out / "scoring.json", scoring)
-    _write_json(out / "metrics.json", headline(table, measured))
+    write_json(out / "scoring.json", scoring, indent=2)
+    write_json(out / "metrics.json", headline(table, measured), indent=2)
 
 
-def _bins(table: Sequence[Row], edges: Sequence[float], params: Params) -> list[BinResult]:
+def _bin_results(table: Sequence[Row], edges: Sequence[float], params: Params) -> list[BinResult]:
     fakes = [row for row in table if row["label"] == 1]
     reals = [row["score"] for row in table if row["label"] == 0]
     scores, labels = [row["score"] for row in fakes], [row["bin"] for row in fakes]
@@ -88,7 +92,7 @@ def _bins(table: Sequence[Row], edges: Sequence[float], params: Params) -> list[
 
 
 def measure_rows(table: Sequence[Row], frames: Frames, params: Params) -> Iterator[MeasureRow]:
-    """Every measure: by split where there are several, by method of the fakes, of whole videos and of single faces."""
+    """Every measure: per split and over all splits, per method of the fakes and over all methods, of video scores and of single faces."""
     splits = sorted({row["split"] for row in table})
     for split in [ALL, *splits] if len(splits) > 1 else splits:
         rows = [row for row in table if split in {ALL, row["split"]}]
@@ -101,8 +105,9 @@ def measure_rows(table: Sequence[Row], frames: Frames, params: Params) -> Iterat
 def _measures_of(group: Sequence[Row], frames: Frames, params: Params, split: str, level: str, method: str) -> Iterator[MeasureRow]:
     """The measures of one group of videos at one level."""
     scored = [row for row in group if row["score"] is not None]
-    items = [(place, row["label"], score) for place, row in enumerate(scored) for score in _scores(row, frames, level)]
-    videos, labels, scores = ([item[part] for item in items] for part in range(3))
+    by_video = [[row["score"]] if level == "video" else [item.score for item in frames[row["video_id"]]] for row in scored]
+    videos = [place for place, values in enumerate(by_video) for _ in values]
+    labels, scores = [scored[place]["label"] for place in videos], [score for values in by_video for score in values]
     generator = numpy_generator(params.seed, "bootstrap", split, method)
     values = measure(labels, scores, params.evaluate.threshold)
     ranges = intervals(labels, scores, params.evaluate.threshold, params.evaluate.bootstrap, generator, videos)
@@ -111,16 +116,14 @@ def _measures_of(group: Sequence[Row], frames: Frames, params: Params, split: st
         yield MeasureRow(split, level, method, name, value, *ranges[name], labels.count(0), labels.count(1), coverage)
 
 
-def _scores(row: Row, frames: Frames, level: str) -> list[float]:
-    return [row["score"]] if level == "video" else [item.score for item in frames[row["video_id"]]]
-
-
 def headline(table: Sequence[Row], measured: Sequence[MeasureRow]) -> dict[str, float | int | None]:
-    """metrics.json: the same keys for every data set, None where a measure is not defined (one class only, no pairs)."""
-    whole = {row.measure: row for row in measured if row.level == "video" and row.method == ALL and row.split in _whole(table)}
+    """Content of metrics.json: the same keys for every data set, None if a measure is undefined (one class only, no pairs)."""
+    splits = {row["split"] for row in table}
+    all_splits = {ALL} if len(splits) > 1 else splits
+    overall = {row.measure: row for row in measured if row.level == "video" and row.method == ALL and row.split in all_splits}
     scored = [row for row in table if row["score"] is not None]
-    values = {name: whole[name].value if whole else None for name in HEADLINE}
-    area = Interval(whole["auc"].low, whole["auc"].high) if whole else Interval(None, None)
+    values = {name: overall[name].value if overall else None for name in HEADLINE}
+    area = Interval(overall["auc"].low, overall["auc"].high) if overall else Interval(None, None)
     return {
         "auc": values.pop("auc"), "auc_low": area.low, "auc_high": area.high, **values,
         "coverage": len(scored) / len(table) if table else None,
@@ -129,23 +132,12 @@ def headline(table: Sequence[Row], measured: Sequence[MeasureRow]) -> dict[str, 
     }  # fmt: skip
 
 
-def _whole(table: Sequence[Row]) -> set[str]:
-    """The name under which the measures of the whole table stand."""
-    splits = {row["split"] for row in table}
-    return {ALL} if len(splits) > 1 else splits
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    write_json(path, content, indent=2)
-
-
 def note(table: Sequence[Row], split: str) -> str:
-    """Why AUC and AP are empty, or nothing."""
+    """The reason why AUC and AP are empty; an empty text if they are not."""
     if not table:
         return f"no video in split '{split}', nothing to score"
-    found = {row["label"] for row in table if row["score"] is not None}
-    if found == {0, 1}:
+    labels = {row["label"] for row in table if row["score"] is not None}
+    if labels == {0, 1}:
         return ""
-    return {0: "only real videos were scored, so AUC and AP are empty", 1: "only fakes were scored, so AUC and AP are empty"}.get(
-        next(iter(found), -1), "no video could be scored, so AUC and AP are empty"
-    )
+    scored = {0: "only real videos were scored", 1: "only fakes were scored"}.get(next(iter(labels), -1), "no video could be scored")
+    return f"{scored}, so AUC and AP are empty"

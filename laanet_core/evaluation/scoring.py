@@ -1,4 +1,4 @@
-"""From logits of faces to probabilities of frames and videos."""
+"""Scores: from the logits of faces to probabilities of faces and videos."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from laanet_core.model.calibration import Calibration, Calibrations
 from laanet_core.params import EvaluateParams
 
 DECIMALS = 9
+"""Decimals of a score."""
 
 
 class Scoring(NamedTuple):
-    """How logits become scores: what is averaged, over the two views of a face and over the frames of a video, and the calibration."""
+    """How logits become scores. average: what is averaged over the views of a face and over the frames of a video."""
 
     average: Literal["probability", "logit"]
     calibration: Calibration
 
 
 class FrameScore(NamedTuple):
-    """One face of one frame; face 0 is the largest. logit: the network's own, of both views their mean; score: probability of fake."""
+    """One face in one frame. face: 0 is the largest; logit: the network's, averaged over both views; score: probability of fake."""
 
     frame: int
     face: int
@@ -34,41 +35,42 @@ class FrameScore(NamedTuple):
 
 
 def probability(logits: ArrayLike, calibration: Calibration) -> NDArray[np.float64]:
-    """Calibrated probability of fake of each logit."""
+    """Calibrated probability of fake for each logit."""
     exponent = calibration.slope * np.asarray(logits, np.float64) + calibration.intercept
     return np.asarray(expit(exponent))
 
 
 def frame_scores(logits: Sequence[FrameLogit], scoring: Scoring) -> list[FrameScore]:
     """Score of each face, in the given order."""
-    scores = [_finished([_view_mean(item, scoring)], scoring) for item in logits]
     return [
-        FrameScore(item.frame, item.face, round(float(np.mean(item.views)), DECIMALS), score)
-        for item, score in zip(logits, scores, strict=True)
+        FrameScore(item.frame, item.face, round(float(np.mean(item.views)), DECIMALS), _score(_face_value(item, scoring), scoring))
+        for item in logits
     ]
 
 
 def video_score(logits: Sequence[FrameLogit], scoring: Scoring) -> float:
-    """Probability of fake of a video, from at least one face; of several faces in a frame the most suspicious one counts."""
+    """Probability of fake of a video with at least one face; if a frame has several faces, the highest one counts."""
     frames: dict[int, float] = {}
     for item in logits:
-        frames[item.frame] = max(_view_mean(item, scoring), frames.get(item.frame, -np.inf))
-    return _finished(list(frames.values()), scoring)
+        frames[item.frame] = max(_face_value(item, scoring), frames.get(item.frame, -np.inf))
+    return _score(float(np.mean(list(frames.values()))), scoring)
 
 
-def _view_mean(item: FrameLogit, scoring: Scoring) -> float:
-    """What is averaged, of one face: the mean over its views."""
+def _face_value(item: FrameLogit, scoring: Scoring) -> float:
+    """Mean over the views of one face, of the probability or of the logit, whichever is averaged."""
     return float(np.mean(probability(item.views, scoring.calibration) if scoring.average == "probability" else item.views))
 
 
-def _finished(values: Sequence[float], scoring: Scoring) -> float:
-    """Probability of the mean of what is averaged."""
-    mean = np.mean(values)
-    return round(float(mean if scoring.average == "probability" else probability(mean, scoring.calibration)), DECIMALS)
+def _score(mean: float, scoring: Scoring) -> float:
+    """Rounded probability of fake, from a mean of probabilities or of logits."""
+    return round(mean if scoring.average == "probability" else float(probability(mean, scoring.calibration)), DECIMALS)
 
 
 def describe(scoring: Scoring, params: EvaluateParams, stored: Calibrations | None, checkpoint: Path, weights: str) -> dict[str, Any]:
-    """How scores were made, for scoring.json: what a reader of the numbers must know; weights: SHA-256 of the checkpoint."""
+    """Content of scoring.json: how the scores were made.
+
+    stored: calibrations in the checkpoint, None if it has none; weights: SHA-256 of the checkpoint.
+    """
     return {
         "checkpoint": str(checkpoint), "checkpoint_sha256": weights, "split": params.split,
         "average": scoring.average, "flip": params.flip, "threshold": params.threshold,

@@ -1,4 +1,4 @@
-"""Every measure of many weightings of the same scored items at once: one sort, then sums; a weight is how often a video counts."""
+"""All measures for many weightings of the same scored items at once, with one sort; a weight is how often a video counts."""
 
 from __future__ import annotations
 
@@ -7,45 +7,46 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 CLIP = 1e-7
-"""Probabilities are held this far from 0 and 1 in the log-loss."""
+"""Probabilities are clipped to this distance from 0 and 1 in the log-loss."""
 CALIBRATION_BINS = 15
-"""Equal-width bins of the expected calibration error: closed below, the last on both sides."""
+"""Number of equal-width bins of the expected calibration error; they include their lower edge, and the last one both edges."""
 OF_BOTH_CLASSES = ("auc", "ap", "ar", "f1", "mf1_published", "eer")
 
 
 class ScoredItems:
-    """n scored items of v videos. Whatever adds up over items is summed by video; the items lie sorted, the most suspicious first."""
+    """n scored items of v videos, sorted by descending score; quantities that add up over items are summed per video in advance."""
 
     def __init__(self, labels: NDArray[np.int64], scores: Array, threshold: float, videos: NDArray[np.int64]) -> None:
-        """labels (n,): 1 fake, 0 real; scores (n,): finite; threshold: score from which an item is called fake; videos (n,): 0..v-1."""
+        """labels (n,): 1 fake, 0 real; scores (n,): finite; threshold: items with at least this score are classified as fake;
+        videos (n,): index of each item's video, 0..v-1."""
         order = np.argsort(-scores, kind="stable")
         self.videos = videos[order]
         self.fake = (labels[order] == 1).astype(np.float64)
         self.corners = np.append(0, 1 + np.flatnonzero(np.diff(scores[order], append=-np.inf)))
-        """Numbers of items above each distinct score, which are the corners of the ROC curve: ties enter together."""
+        """Numbers of items at or above each distinct score: the corners of the ROC curve, which items of equal score enter together."""
         self.sums = _sums_by_video(labels, scores, threshold, videos)
 
     def measures(self, weights: Array) -> dict[str, Array]:
-        """Each measure for r weightings of the videos, (r,); NaN where it is not defined. weights (r, v): not negative."""
+        """Each measure for r weightings of the videos, (r,); NaN if undefined. weights (r, v): not negative."""
         sums = np.einsum("rv,cv->rc", weights, self.sums)
         gaps = sums[:, -CALIBRATION_BINS:]
         reals, fakes, alarms, hits, loss = sums[:, :-CALIBRATION_BINS].T
         items, rejected = reals + fakes, reals + fakes - alarms - hits
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = self._ranked(weights) | {
+            measures = self._ranked(weights) | {
                 "ar": (hits / fakes + (reals - alarms) / reals) / 2,
                 "f1": hits / (hits + alarms + fakes) + (reals - alarms) / (rejected + reals),
                 "accuracy": (hits + reals - alarms) / items,
                 "log_loss": loss / items,
                 "ece": np.abs(gaps).sum(axis=1) / items,
             }
-            found["mf1_published"] = 2 * found["ap"] * found["ar"] / (found["ap"] + found["ar"])
+            measures["mf1_published"] = 2 * measures["ap"] * measures["ar"] / (measures["ap"] + measures["ar"])
         both = (reals > 0) & (fakes > 0)
-        return found | {name: np.where(both, found[name], np.nan) for name in OF_BOTH_CLASSES}
+        return measures | {name: np.where(both, measures[name], np.nan) for name in OF_BOTH_CLASSES}
 
     def _ranked(self, weights: Array) -> dict[str, Array]:
-        """What the order of the items decides: auc, ap, eer."""
-        by_item = np.take(weights, self.videos, axis=1)  # keeps each row in one piece, so that its sums do not depend on the others
+        """The measures that depend only on the order of the items: auc, ap, eer."""
+        by_item = np.take(weights, self.videos, axis=1)  # rows stay contiguous, so that the sums of one do not depend on the others
         above = self._at_corners(by_item)
         hits = self._at_corners(by_item * self.fake)
         alarms = above - hits
@@ -60,16 +61,17 @@ class ScoredItems:
         }
 
     def _at_corners(self, values: Array) -> Array:
-        """Sums of values (r, n) over the items above each corner."""
+        """Cumulative sums of values (r, n) at each corner."""
         sums = np.zeros((len(values), values.shape[1] + 1))
         np.cumsum(values, axis=1, out=sums[:, 1:])
         return np.take(sums, self.corners, axis=1)
 
 
 def _equal_error_rate(alarms: Array, hits: Array) -> Array:
-    """Rate at which the ROC curve, straight between its corners, has as many false alarms as misses; alarms, hits (r, corners).
+    """Rate at which the linearly interpolated ROC curve has equal false positive and false negative rates, (r,).
 
-    False positive rate minus false negative rate, times reals * fakes, rises from corner to corner; in whole numbers it is exact.
+    alarms, hits (r, corners): weights of the reals and fakes at or above each corner. (False positive rate - false negative rate) *
+    reals * fakes increases from corner to corner; with integer weights it is exact.
     """
     reals, fakes = alarms[:, -1:], hits[:, -1:]
     excess = alarms * fakes + hits * reals - reals * fakes
@@ -80,7 +82,7 @@ def _equal_error_rate(alarms: Array, hits: Array) -> Array:
 
 
 def _sums_by_video(labels: NDArray[np.int64], scores: Array, threshold: float, videos: NDArray[np.int64]) -> Array:
-    """Rows of (5 + bins, v): numbers of reals, fakes, reals called fake, fakes called fake; loss; sum of label - score by bin."""
+    """Sums per video, (5 + bins, v): numbers of reals, fakes, false positives, true positives; log-loss; label - score in each bin."""
     count = int(videos.max(initial=-1)) + 1
     called, edges = scores >= threshold, np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
     counted = [labels == 0, labels == 1, (labels == 0) & called, (labels == 1) & called]

@@ -1,1 +1,1 @@
-"""What the network sees: its heat map and Grad-CAM (paper, Figs. 5 and 6), over faces."""
+"""Explanations of a network's output: its heat map and Grad-CAM over face crops (paper, Figs. 5 and 6)."""

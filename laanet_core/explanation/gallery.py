@@ -1,4 +1,4 @@
-"""Sample crops with the predicted heat map and Grad-CAM over them, for the report."""
+"""Gallery of the report: sample crops with the predicted heat map and Grad-CAM over them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SUFFIXES = {"crop": "", "heatmap": "_heatmap", "gradcam": "_gradcam"}
 
 
 class Crops(NamedTuple):
-    """A data set's crops: the folder of shards, and video_id -> digest of a shard's content."""
+    """A data set's crops: the folder of shards, and video_id -> digest of the contents of its shard."""
 
     folder: Path
     digests: Mapping[str, str]
 
 
 class Chosen(NamedTuple):
-    """One face of the gallery: its video, why it was chosen, and the frame shown."""
+    """One face of the gallery: its video, the group it was chosen for, and the frame shown."""
 
     video: ScoredVideo
     group: str
@@ -37,9 +37,10 @@ class Chosen(NamedTuple):
 
 
 def choose(videos: Sequence[ScoredVideo], count: int) -> list[tuple[str, ScoredVideo]]:
-    """At most `count` (group, video): a third each of the fakes scored highest, the fakes scored lowest and the reals scored highest.
+    """At most `count` pairs (group, video): a third each of the highest-scored fakes, lowest-scored fakes and highest-scored reals.
 
-    Where fakes are few, at most half of them, rounded up, count as scored highest: the lowest are never left out for them.
+    If there are few fakes, at most half of them, rounded up, go into the highest-scored group, so that the lowest-scored ones are
+    always shown.
     """
     sizes = [count // 3 + (place < count % 3) for place in range(3)]
     ranked = sorted(videos, key=lambda video: (-video.score, video.video_id))
@@ -50,7 +51,7 @@ def choose(videos: Sequence[ScoredVideo], count: int) -> list[tuple[str, ScoredV
 
 
 def typical_frame(scores: Sequence[FrameScore]) -> FrameScore:
-    """The face whose score is the median (the lower of two): neither the best nor the worst moment of the video."""
+    """The face with the median score of the video (the lower of two): neither its best nor its worst frame."""
     ranked = sorted(scores, key=lambda item: (item.score, item.frame, item.face))
     return ranked[(len(ranked) - 1) // 2]
 
@@ -58,26 +59,26 @@ def typical_frame(scores: Sequence[FrameScore]) -> FrameScore:
 def write_gallery(
     model: LAANet, videos: Sequence[ScoredVideo], frames: Mapping[str, Sequence[FrameScore]], crops: Crops, count: int, out: Path
 ) -> None:
-    """Fill a folder with `<nn>.png`, `<nn>_heatmap.png` and `<nn>_gradcam.png` of the chosen crops, and `gallery.json`.
+    """Write `<nn>.png`, `<nn>_heatmap.png` and `<nn>_gradcam.png` of the chosen crops, and `gallery.json`, into an emptied folder.
 
-    All heat maps share one scale; each Grad-CAM is relative to its own maximum. What a network has not, the heat-map head or maps to
-    take Grad-CAM of, is null in the entries.
+    All heat maps share one scale; each Grad-CAM is divided by its own maximum. If the network has no heat-map head, or no feature maps
+    for Grad-CAM, the entries of gallery.json are null there.
     """
     clear_output(out)
     chosen = [Chosen(video, group, typical_frame(frames[video.video_id])) for group, video in choose(videos, count)]
     images = [_read_face(crops, item) for item in chosen]
     with one_thread():
-        seen = [explain(model, image) for image in images]
-    scale = max((float(each.heatmap.max()) for each in seen if each.heatmap is not None), default=0.0)
+        explanations = [explain(model, image) for image in images]
+    scale = max((float(face.heatmap.max()) for face in explanations if face.heatmap is not None), default=0.0)
     items = []
-    for number, (item, image, explanation) in enumerate(zip(chosen, images, seen, strict=True)):
+    for number, (item, image, explanation) in enumerate(zip(chosen, images, explanations, strict=True)):
         files = _write_pictures(image, explanation, scale, out, f"{number:02d}")
         items.append({**files, **_description(item, explanation)})
     write_json(out / "gallery.json", {"heatmap_scale": round(scale, 4), "items": items}, indent=1)
 
 
 def _write_pictures(image: Image, explanation: Explanation, scale: float, out: Path, stem: str) -> dict[str, str | None]:
-    """Write the pictures of one face; returns the name of each one's file, None where there is no such picture."""
+    """Write the pictures of one face; returns the file name of each, None for a picture that does not exist."""
     heatmap, gradcam = explanation.heatmap, explanation.gradcam
     pictures = {
         "crop": image,
@@ -100,7 +101,7 @@ def _read_face(crops: Crops, item: Chosen) -> Image:
 
 
 def _description(item: Chosen, explanation: Explanation) -> dict[str, object]:
-    """One entry of gallery.json, but for its files."""
+    """One entry of gallery.json without its file names."""
     heatmap = explanation.heatmap
     return {
         "group": item.group, "video_id": item.video.video_id, "label": item.video.label, "method": item.video.method,

@@ -1,4 +1,4 @@
-"""Where a network looks: its own heat map, and Grad-CAM (Selvaraju et al., ICCV 2017) of its fake logit."""
+"""Where a network looks: its predicted heat map, and Grad-CAM (Selvaraju et al., ICCV 2017) of its fake logit."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from laanet_core.types import Image, Map
 
 
 class Explanation(NamedTuple):
-    """What a network says of one face of H x W pixels; None where it has no such map.
+    """Output of a network for one face of H x W pixels; a map that the network does not have is None.
 
-    logit: of being fake; heatmap: (H/4, W/4), predicted vulnerability in [0, 1]; gradcam: (H, W) in [0, 1], relative to its own maximum.
+    logit: of being fake; heatmap: (H/4, W/4), predicted vulnerability in [0, 1]; gradcam: (H, W) in [0, 1], divided by its maximum.
     """
 
     logit: float
@@ -30,7 +30,7 @@ class Explanation(NamedTuple):
 
 
 def explain(model: LAANet, image: Image) -> Explanation:
-    """What the network, in evaluation mode, says of one RGB crop (H, W, 3) uint8."""
+    """Logit, heat map and Grad-CAM of one RGB crop (H, W, 3) uint8; the network must be in evaluation mode."""
     logits, heatmaps = forward(model, [image])
     gradcams = grad_cam(model, [image])
     return Explanation(float(logits[0]), None if heatmaps is None else heatmaps[0], None if gradcams is None else gradcams[0])
@@ -39,19 +39,18 @@ def explain(model: LAANet, image: Image) -> Explanation:
 def grad_cam(model: LAANet, images: Sequence[Image]) -> Map | None:
     """Grad-CAM of the fake logit for n RGB crops (H, W, 3) uint8 of one size: (n, H, W) in [0, 1].
 
-    Taken at the last maps before they are averaged over the image: the class head's, or a plain network's last features. With a linear
-    layer after the averaging, the mean of such a map before its negative part is cut off is the logit without its bias. Enlarged
-    bilinearly, and divided by its maximum for each image, where it has one above zero. None for a network whose last features are no
-    maps (tokens of most transformers). The network must be in evaluation mode and stays as it is: hooks, gradients and flags of its
-    parameters.
+    Computed at the last feature maps before global average pooling: those of the class head, or the last features of a network without
+    pyramid. They are upsampled bilinearly, and divided by the maximum of each image if it is positive. If a linear layer follows the
+    pooling, the mean of a map before the ReLU equals the logit without its bias. Returns None if the last features are not maps (the
+    tokens of most transformers). The network must be in evaluation mode; its hooks, gradients and parameter flags stay unchanged.
     """
     maps = [_grad_cam(model, image) for image in images]
-    found = [each for each in maps if each is not None]
-    return np.stack(found) if found else None
+    existing = [each for each in maps if each is not None]
+    return np.stack(existing) if existing else None
 
 
 def _grad_cam(model: LAANet, image: Image) -> Map | None:
-    """One image at a time, so that a map does not depend on its neighbours; (H, W)."""
+    """Grad-CAM (H, W) of one image; images run one at a time, so that a map does not depend on the others in a batch."""
     pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None]
     with torch.no_grad():
         features = last_maps(model, model.normalise(pixels))
@@ -60,13 +59,13 @@ def _grad_cam(model: LAANet, image: Image) -> Map | None:
     tail = GradCamTail(model)
     with cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         relevance = LayerGradCam(tail, tail.maps).attribute(features, target=0, relu_attributions=True)
-    enlarged = LayerAttribution.interpolate(relevance.detach(), image.shape[:2], interpolate_mode="bilinear")[0, 0]
-    peak = enlarged.max()
-    return np.asarray((enlarged / peak if peak > 0 else enlarged).float().cpu().numpy())
+    upsampled = LayerAttribution.interpolate(relevance.detach(), image.shape[:2], interpolate_mode="bilinear")[0, 0]
+    peak = upsampled.max()
+    return np.asarray((upsampled / peak if peak > 0 else upsampled).float().cpu().numpy())
 
 
 def last_maps(model: LAANet, images: Tensor) -> Tensor | None:
-    """The last maps (B, C, h, w) before pooling, of normalised images (B, 3, H, W); None where the last features are no maps."""
+    """The last feature maps (B, C, h, w) before pooling, for normalised images (B, 3, H, W); None if the last features are not maps."""
     if not isinstance(model.backbone, PooledBackbone):
         convolutions, _ = split_class_head(model.classifier)
         return cast(Tensor, convolutions(model.pyramid(model.backbone(images))))
@@ -77,7 +76,7 @@ def last_maps(model: LAANet, images: Tensor) -> Tensor | None:
 
 
 class GradCamTail(nn.Module):
-    """The part of a network after `last_maps`. maps: an identity that they pass first, which takes the hook that the network is spared."""
+    """The part of a network after `last_maps`. maps: an identity layer at its input, for captum's hook, so that the network gets none."""
 
     def __init__(self, model: LAANet) -> None:
         super().__init__()
@@ -91,8 +90,8 @@ class GradCamTail(nn.Module):
             _, rest = split_class_head(self.model.classifier)
             return cast(Tensor, rest(features))
         network = self.model.backbone.network
-        given = features.permute(0, 2, 3, 1) if _channels_last(network) else features
-        return cast(Tensor, self.model.classifier(network.forward_head(given, pre_logits=True)))  # type: ignore[operator]
+        ordered = features.permute(0, 2, 3, 1) if _channels_last(network) else features
+        return cast(Tensor, self.model.classifier(network.forward_head(ordered, pre_logits=True)))  # type: ignore[operator]
 
 
 def _channels_last(network: nn.Module) -> bool:

@@ -1,4 +1,4 @@
-"""Maps drawn over the crops that they are of."""
+"""Drawing of heat maps and Grad-CAMs over face crops."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ OPACITY = 0.7
 
 
 class Colours(IntEnum):
-    """OpenCV's colour maps, both ordered by lightness: one for heat maps, whose values compare, one for Grad-CAM, whose values do not."""
+    """OpenCV's colour maps, both ordered by lightness. Heat maps and Grad-CAM differ in colour, since only heat maps share a scale."""
 
     HEATMAP = cv2.COLORMAP_INFERNO
     GRADCAM = cv2.COLORMAP_VIRIDIS
 
 
 def overlay(image: Image, values: NDArray[np.float32], scale: float, colours: Colours = Colours.HEATMAP) -> Image:
-    """A map (h, w) in colours over an RGB crop (H, W, 3); `scale` is the value of the brightest colour, drawn most opaque."""
+    """Blend a map (h, w) in colours over an RGB crop (H, W, 3); scale: value drawn in the brightest and most opaque colour."""
     height, width = image.shape[:2]
     heat = cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
     level = np.clip(heat / scale, 0, 1) if scale > 0 else np.zeros_like(heat)

@@ -1,4 +1,4 @@
-"""What the measures of a data set amount to, in one sentence."""
+"""Summary of the AUC of a data set in one sentence."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ CHANCE = 0.5
 
 
 class AucSummary(NamedTuple):
-    """What the AUC of a data set amounts to: `kind` is good, bad or open."""
+    """Summary of an AUC. kind: good (better than chance), bad (worse than chance) or open (undecided); text: one sentence."""
 
     kind: str
     text: str
 
 
 def summarise_auc(result: DatasetResult) -> AucSummary:
-    """One sentence on whether fakes are told from reals, by where the 95 % interval of the AUC lies."""
+    """Whether the detector is better than chance, from the 95 % interval of the AUC."""
     area, low, high = (result.metrics[key] for key in ("auc", "auc_low", "auc_high"))
     if area is None:
-        return AucSummary("open", f"No verdict: {result.note}.")
+        return AucSummary("open", f"No conclusion: {result.note}.")
     if low is None or high is None:
-        return AucSummary("open", "No verdict: no interval was computed (evaluate.bootstrap is 0).")
+        return AucSummary("open", "No conclusion: no interval was computed (evaluate.bootstrap is 0).")
     if low > CHANCE:
-        return AucSummary("good", f"Better than chance: of a fake and a real video, the fake scores higher {100 * area:.0f} times in 100.")
+        return AucSummary(
+            "good", f"Better than chance: a random fake scores higher than a random real video in {100 * area:.0f} % of cases."
+        )
     if high < CHANCE:
-        return AucSummary("bad", "Worse than chance: real videos get the higher scores.")
-    return AucSummary("open", "Not told from chance: the interval includes 0.5.")
+        return AucSummary("bad", "Worse than chance: real videos tend to score higher than fakes.")
+    return AucSummary("open", "Not distinguishable from chance: the interval of the AUC includes 0.5.")

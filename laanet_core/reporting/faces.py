@@ -1,4 +1,4 @@
-"""Faces of the gallery: the crop, the network's own heat map and Grad-CAM side by side."""
+"""Faces of the gallery: the crop, the network's predicted heat map and Grad-CAM side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from laanet_core.reporting.results import DatasetResult
 
 
 class FaceCard(NamedTuple):
-    """One face: its pictures (crop, heat map, Grad-CAM; those there are), what it is in words, and whether the call on it is right."""
+    """One face. pictures: crop, then heat map and Grad-CAM if the network has them; text: its description; right: whether the video is
+    classified correctly at the threshold."""
 
     pictures: list[Picture]
     video_id: str
@@ -21,7 +22,7 @@ class FaceCard(NamedTuple):
 
 
 def faces_of(result: DatasetResult) -> dict[str, list[FaceCard]]:
-    """Each group of the gallery with its faces: the fakes scored highest, the fakes scored lowest, the reals scored highest."""
+    """The faces of each group of the gallery: highest-scored fakes, lowest-scored fakes and highest-scored real videos."""
     groups: dict[str, list[FaceCard]] = {group: [] for group in GROUPS}
     for item in result.gallery["items"]:
         groups[item["group"]].append(_face(item, result.gallery_folder, result.threshold))
@@ -30,19 +31,19 @@ def faces_of(result: DatasetResult) -> dict[str, list[FaceCard]]:
 
 def _face(item: Mapping[str, Any], folder: Path, threshold: float) -> FaceCard:
     kind = f"fake, {item['method']}" if item["label"] else "real"
-    called_fake = item["video_score"] >= threshold
-    quality = f", Mask-SSIM {item['mask_ssim']:.2f}" if item["mask_ssim"] is not None else ""
-    text = f"{kind}; score {item['video_score']:.3f}, called {'fake' if called_fake else 'real'}{quality}; frame {item['frame']}"
+    as_fake = item["video_score"] >= threshold
+    quality = f"; Mask-SSIM {item['mask_ssim']:.2f}" if item["mask_ssim"] is not None else ""
+    text = f"{kind}{quality}; frame {item['frame']}; score {item['video_score']:.3f}, classified as {'fake' if as_fake else 'real'}"
     crop = Picture(thumbnail(folder / item["crop"]), f"Face crop, frame {item['frame']} of {item['video_id']} ({kind}).", "crop")
-    return FaceCard([crop, *_maps(item, folder)], item["video_id"], text, called_fake == bool(item["label"]))
+    return FaceCard([crop, *_maps(item, folder)], item["video_id"], text, as_fake == bool(item["label"]))
 
 
 def _maps(item: Mapping[str, Any], folder: Path) -> list[Picture]:
-    """The maps over the crop, where the network has them."""
+    """Heat map and Grad-CAM over the crop, if the network has them."""
     maps = []
     if item["heatmap"] is not None:
-        peak = f"heat map, up to {item['heatmap_max']:.2f}"
-        maps.append(Picture(thumbnail(folder / item["heatmap"]), f"The same crop under its predicted {peak}.", peak))
+        caption = f"heat map, maximum {item['heatmap_max']:.2f}"
+        maps.append(Picture(thumbnail(folder / item["heatmap"]), f"The same crop with its predicted {caption}.", caption))
     if item["gradcam"] is not None:
-        maps.append(Picture(thumbnail(folder / item["gradcam"]), "The same crop under the Grad-CAM of its fake logit.", "Grad-CAM"))
+        maps.append(Picture(thumbnail(folder / item["gradcam"]), "The same crop with the Grad-CAM of its fake logit.", "Grad-CAM"))
     return maps

@@ -1,4 +1,4 @@
-"""Figures of scores, measures and training as SVG text; the same input gives the same bytes."""
+"""Figures of scores, measures and training as SVG text; equal inputs give equal bytes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from laanet_core.reporting.reliability import ReliabilityBin
 LABEL_GAP = 0.055
 """Minimum distance between the labels of two lines, as a fraction of the axis."""
 SIDESTEP = 0.045
-"""Horizontal shift between two lines, in severities, so that their intervals can be told apart."""
+"""Horizontal offset between lines, in severities, so that their intervals do not overlap."""
 
 
 def roc_figure(fpr: Sequence[float], tpr: Sequence[float], label: str) -> str:
-    """ROC curve of the video scores, with the diagonal of chance."""
+    """ROC curve of the video scores, with the diagonal as chance level."""
     figure, axes = canvas()
     axes.plot([0, 1], [0, 1], color=NEUTRAL, linestyle=":", label="chance")
     axes.plot(fpr, tpr, color=FAKE, linewidth=2.2, label=label, clip_on=False)
-    axes.set(xlabel="false alarms: share of real videos", ylabel="found: share of fakes", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axes.set(xlabel="false positive rate", ylabel="true positive rate (fakes detected)", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.legend(loc="lower right", frameon=False)
     return svg(figure)
 
 
 def score_figure(reals: Sequence[float], fakes: Sequence[float], threshold: float) -> str:
-    """Histogram of the video scores of both classes, fakes drawn above and reals below the axis; the dashed line is the threshold."""
+    """Histogram of the video scores of both classes, fakes above and reals below the axis; a dashed line marks the threshold."""
     figure, axes = canvas()
     for values, colour, label, sign in ((fakes, FAKE, "fake", 1), (reals, REAL, "real", -1)):
         axes.hist(values, bins=20, range=(0, 1), weights=[sign] * len(values), color=colour, edgecolor="white", label=label)
@@ -40,12 +40,12 @@ def score_figure(reals: Sequence[float], fakes: Sequence[float], threshold: floa
 
 
 def reliability_figure(bins: Sequence[ReliabilityBin]) -> str:
-    """Share of fakes among the videos of each bin of scores against their mean score, and below how many videos a bin has.
+    """Reliability diagram: share of fakes over mean score in each bin of scores, and below the number of videos per bin.
 
-    On the diagonal a probability is what it says. Empty bins are not drawn.
+    The diagonal is perfect calibration. Empty bins are not drawn.
     """
     figure, above, below = stacked_canvas(3)
-    above.plot([0, 1], [0, 1], color=NEUTRAL, linestyle=":", label="a probability that holds")
+    above.plot([0, 1], [0, 1], color=NEUTRAL, linestyle=":", label="perfect calibration")
     for item in bins:
         if item.mean_score is None or item.share is None:
             continue
@@ -120,7 +120,7 @@ def validation_figure(log: Mapping[str, Sequence[float]], best: float | None) ->
 
 
 def _apart(heights: Mapping[str, float]) -> dict[str, float]:
-    """Heights of labels, moved up where two would touch, and down again where one would leave the axis; the order is kept."""
+    """Heights of labels in ascending order, moved up if they would overlap, and down again if they would leave the axis."""
     names = sorted(heights, key=lambda name: (heights[name], name))
     placed: list[float] = []
     for name in names:

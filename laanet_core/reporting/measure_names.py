@@ -1,4 +1,4 @@
-"""How the page names each measure, and on what scale it is drawn."""
+"""Name, unit and scale of each measure on the page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 
 class MeasureName(NamedTuple):
-    """title, unit: as shown, a fraction where the unit is empty; rises: better when higher; chance: what guessing gives, where that is one
-    number whatever the data set; drawn: whether it lies within 0 to 1."""
+    """title, unit: as shown, an empty unit means a fraction; rises: whether higher is better; chance: value of random guessing, None if
+    it depends on the data set; drawn: whether the value is drawn on a scale from 0 to 1."""
 
     title: str
     unit: str = ""
@@ -27,4 +27,4 @@ MEASURE_NAMES = {
     "log_loss": MeasureName("log-loss", unit="nats", rises=False, drawn=False),
     "ece": MeasureName("ECE", rises=False),
 }
-"""By the names of `Measures`, all of them."""
+"""All measures, by their names in `Measures`."""

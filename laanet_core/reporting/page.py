@@ -1,4 +1,4 @@
-"""The report: one HTML page with its figures and pictures inside, readable without a network."""
+"""The report: one self-contained HTML page, readable offline."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ Context = dict[str, Any]
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """What the page is made of. evaluation: folder with one folder a data set; training: folder with log.csv and metrics.json;
-    experiments, robustness: CSVs, of which the header alone says that nothing was run."""
+    """Inputs of the page. evaluation: folder with one folder per data set; training: folder with log.csv and metrics.json;
+    experiments, robustness: CSV files, with only a header if nothing was run."""
 
     evaluation: Path
     training: Path
@@ -48,10 +48,10 @@ class ReportFiles:
 
 
 def build_report(files: ReportFiles, sheet: Image | None, params: Params, provenance: Provenance, out: Path) -> None:
-    """Write the page; the same inputs give the same bytes, and `provenance` decides nothing outside its own section.
+    """Write the page to `out`; equal inputs give equal bytes, and `provenance` only affects the section about the run.
 
-    sheet: RGB picture of pseudo-fakes, where there is one; it and the training stay out where the scores are of a network that was not
-    trained here. Raises LaanetError when results are missing.
+    sheet: RGB contact sheet of pseudo-fakes, None if there is none. The sheet and the training curves are left out if the scored
+    network was not trained here. Raises LaanetError if results are missing.
     """
     results = [read_result(name, files.evaluation / name) for name in params.datasets]
     page = page_template("page.html.j2").render(
@@ -67,34 +67,34 @@ def is_demo(dataset: DatasetParams) -> bool:
 
 
 def trained_here(params: Params) -> bool:
-    """Whether the network that scores is the one of the training stage."""
+    """Whether the scored network is the output of the training stage."""
     return Path(params.evaluate.checkpoint).parent == CHECKPOINTS
 
 
 def scorings(results: Sequence[DatasetResult]) -> list[tuple[list[str], Context]]:
-    """Each way in which scores were made, with the data sets it is of."""
-    found: list[tuple[list[str], Context]] = []
+    """Each distinct content of scoring.json, with the names of the data sets that have it."""
+    groups: list[tuple[list[str], Context]] = []
     for result in results:
-        same = [names for names, scoring in found if scoring == result.scoring]
+        same = [names for names, scoring in groups if scoring == result.scoring]
         if same:
             same[0].append(result.name)
         else:
-            found.append(([result.name], result.scoring))
-    return found
+            groups.append(([result.name], result.scoring))
+    return groups
 
 
 def _overview(results: Sequence[DatasetResult], params: Params) -> Context:
     return {
         "demos": [result for result in results if is_demo(params.datasets[result.name])],
-        "verdicts": {result.name: summarise_auc(result) for result in results},
-        "adapters": {name: layout_of(name, dataset) for name, dataset in params.datasets.items()},
+        "summaries": {result.name: summarise_auc(result) for result in results},
+        "layouts": {name: layout_of(name, dataset) for name, dataset in params.datasets.items()},
         "scorings": scorings(results),
         "trained_here": trained_here(params),
     }
 
 
 def _paper(results: Sequence[DatasetResult], files: ReportFiles, params: Params) -> Context:
-    """The tables of the paper, and its Figure 1."""
+    """Values for the tables of the paper and its Figure 1."""
     experiments = paper_tables(read_experiments(files.experiments), params)
     robustness = robustness_view(read_table(files.robustness, RobustnessRow._fields), params)
     return {
@@ -110,7 +110,7 @@ def _paper(results: Sequence[DatasetResult], files: ReportFiles, params: Params)
 
 
 def _datasets(results: Sequence[DatasetResult]) -> Context:
-    """What is shown of each data set, by its name."""
+    """Values for the sections about single data sets, by name of the data set."""
     return {
         "names": MEASURE_NAMES,
         "quality": {result.name: quality_pictures(result) for result in results},

@@ -1,4 +1,4 @@
-"""The templates of pages that open without a network."""
+"""Jinja templates of the self-contained HTML pages."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from laanet_core.text import counted
 
 ROWS_SHOWN = 200
-"""Rows of a table that names videos or files, at most; the page says how many more there are."""
+"""Maximum number of rows of a table of videos or files; the page states how many more there are."""
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def page_template(name: str) -> Template:
-    """A page's template; every value is escaped, an unknown name is an error."""
+    """The template of a page; all values are escaped, and an undefined variable is an error."""
     loader = FileSystemLoader(_TEMPLATES)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["counted"] = counted

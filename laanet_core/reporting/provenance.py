@@ -1,4 +1,4 @@
-"""Where a report comes from: what the page says of the run, and what no measure depends on."""
+"""Provenance of a report: the content of its section about the run; measures do not depend on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from laanet_core.store.parameter_changes import ParameterChange
 
 
 class Artefact(NamedTuple):
-    """A file or folder that the scores depend on; digest: its MD5 in dvc.lock (`.dir` after that of a folder), None where not there."""
+    """A file or folder that the scores depend on. digest: its MD5 in dvc.lock, with suffix `.dir` for a folder; None if not in dvc.lock."""
 
     path: str
     digest: str | None
@@ -17,11 +17,11 @@ class Artefact(NamedTuple):
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the report's section on the run says; all of it may differ between two runs with the same measures.
+    """Content of the report's section about the run; it may differ between two runs with equal measures.
 
-    revision: of git, None where there is none; changed: files that are not as in that revision, but for what the pipeline itself writes;
-    artefacts: with their digests; machine: (name, value) in the order shown; made: date and time in words;
-    gaps: a sentence each for what could not be found out; parameters: those that are not as in that revision's params.yaml, old and new.
+    revision: git revision, None if unknown; changed: files that differ from that revision, except those written by the pipeline;
+    artefacts: inputs of the scores; machine: (name, value) in the order shown; made: date and time as text; gaps: a sentence for each
+    piece of information that is missing; parameters: those that differ from params.yaml in that revision.
     """
 
     revision: str | None

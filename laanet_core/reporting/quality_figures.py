@@ -1,4 +1,4 @@
-"""Figure 1 of the paper, for our data sets: AUC by Mask-SSIM and how far the bins lie apart, and the Mask-SSIM of the fakes."""
+"""Figure 1 of the paper for our data sets: AUC by Mask-SSIM bin, its spread over the bins, and the Mask-SSIM of the fakes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from laanet_core.evaluation.by_bin import BinResult
 from laanet_core.reporting.canvas import FAKE, NEUTRAL, SMALL, canvas, svg
 
 WIDEST_ROW = 0.55
-"""Inches of a data set in the figure of spreads."""
+"""Height of one data set in the figure of spreads, in inches."""
 
 
 def bins_figure(bins: Sequence[BinResult]) -> str:
-    """AUC of each Mask-SSIM bin with its 95 % interval and its number of fakes; an empty bin says so."""
+    """AUC of each Mask-SSIM bin with its 95 % interval and its number of fakes; bins without an AUC are labelled."""
     figure, axes = canvas()
     axes.axhline(0.5, color=NEUTRAL, linestyle=":", label="chance")
     for place, result in enumerate(bins):
@@ -27,29 +27,29 @@ def bins_figure(bins: Sequence[BinResult]) -> str:
         axes.annotate(f"{result.auc:.2f}", (place, result.auc), xytext=(7, -4), textcoords="offset points", fontsize=SMALL)
     crowded = len(bins) > 5
     axes.set_xticks(range(len(bins)), [f"{result.bin}\n{result.n_fake} fake" for result in bins], fontsize=7.5 if crowded else SMALL)
-    axes.set(xlabel="Mask-SSIM (right: closer to the real head)", ylabel="AUC", xlim=(-0.5, len(bins) - 0.5), ylim=(0, 1.02))
+    axes.set(xlabel="Mask-SSIM (higher: more similar to the source)", ylabel="AUC", xlim=(-0.5, len(bins) - 0.5), ylim=(0, 1.02))
     figure.legend(loc="outside upper center", frameon=False)
     return svg(figure)
 
 
 def spread_figure(sets: Mapping[str, tuple[Sequence[BinResult], float | None]]) -> str:
-    """A line a data set from the lowest to the highest AUC of its bins, a dot a bin, and a bar for the AUC of all its fakes."""
+    """Per data set a line from the lowest to the highest AUC of its bins, a dot for each bin, and a bar for the AUC of all fakes."""
     figure, axes = canvas(height=1.3 + WIDEST_ROW * len(sets))
     axes.axvline(0.5, color=NEUTRAL, linestyle=":")
-    for place, (bins, whole) in enumerate(sets.values()):
+    for place, (bins, overall) in enumerate(sets.values()):
         areas = [result.auc for result in bins if result.auc is not None]
         if areas:
             axes.plot([min(areas), max(areas)], [place, place], color=FAKE, linewidth=7, alpha=0.3, solid_capstyle="round")
             axes.plot(areas, [place] * len(areas), "o", color=FAKE, markersize=6, clip_on=False)
-        if whole is not None:
-            axes.plot([whole, whole], [place - 0.28, place + 0.28], color="black", linewidth=2.2)
+        if overall is not None:
+            axes.plot([overall, overall], [place - 0.28, place + 0.28], color="black", linewidth=2.2)
     axes.set_yticks(range(len(sets)), list(sets))
     axes.set(xlabel="AUC (dots: Mask-SSIM bins, bar: all fakes)", xlim=(0, 1.02), ylim=(len(sets) - 0.5, -0.5))
     return svg(figure)
 
 
 def ssim_figure(values: Sequence[float], edges: Sequence[float]) -> str:
-    """Histogram of the fakes' Mask-SSIM; dashed lines are the edges of the bins."""
+    """Histogram of the Mask-SSIM of the fakes; dashed lines are the edges of the bins."""
     figure, axes = canvas()
     low = min([*values, edges[-1]]) - 0.02
     start = max(edges[0], low - (edges[-1] - low) * 0.1)

@@ -1,4 +1,4 @@
-"""Whether a probability of fake is what it says: the share of fakes among videos of about the same score."""
+"""Reliability of the scores as probabilities: the share of fakes among videos with similar scores."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from laanet_core.evaluation.weighted import CALIBRATION_BINS
 
 Z = 1.959963984540054
-"""Quantile of the normal distribution for 95 % on both sides."""
+"""97.5 % quantile of the normal distribution, for two-sided 95 % intervals."""
 
 
 class ReliabilityBin(NamedTuple):
     """Videos with a score in [low, high), the last bin closed on both sides.
 
-    mean_score, share: mean score and share of fakes, None of no video; share_low, share_high: 95 % interval of the share (Wilson 1927),
-    0 and 1 of no video.
+    mean_score, share: mean score and share of fakes, None if the bin is empty; share_low, share_high: 95 % interval of the share
+    (Wilson 1927), 0 and 1 if the bin is empty.
     """
 
     low: float
@@ -31,7 +31,7 @@ class ReliabilityBin(NamedTuple):
 
 
 def reliability_bins(labels: Sequence[int], scores: Sequence[float]) -> list[ReliabilityBin]:
-    """The bins of the expected calibration error, the empty ones too; labels: 1 fake, 0 real; scores: 0 to 1."""
+    """The bins of the expected calibration error, including empty ones; labels: 1 fake, 0 real; scores: 0 to 1."""
     edges = np.arange(CALIBRATION_BINS + 1) / CALIBRATION_BINS
     places = np.searchsorted(edges[1:-1], scores, side="right")
     bins = []
@@ -42,7 +42,7 @@ def reliability_bins(labels: Sequence[int], scores: Sequence[float]) -> list[Rel
 
 
 def share_interval(successes: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share by Wilson's score; (0, 1) of nothing."""
+    """95 % Wilson score interval of successes / count; (0, 1) if count is 0."""
     if not count:
         return 0.0, 1.0
     share, spread = successes / count, Z**2 / count

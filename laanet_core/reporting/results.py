@@ -1,4 +1,4 @@
-"""What the stages before the report wrote, read back with types."""
+"""Reading the results of earlier stages into typed records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 class MethodResult(NamedTuple):
-    """Fakes of one method against all real videos; mask_ssim: their mean."""
+    """Fakes of one method against all real videos; mask_ssim: mean of the fakes."""
 
     method: str
     auc: MeasureRow
@@ -32,7 +32,7 @@ class MethodResult(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetResult:
-    """Everything the report says of one data set; rows are those of scores.csv with numbers in place of text."""
+    """Results of one data set. rows: those of scores.csv, with numbers converted from text."""
 
     name: str
     metrics: dict[str, Any]
@@ -45,12 +45,12 @@ class DatasetResult:
     gallery_folder: Path
 
     def scores(self, label: int) -> list[float]:
-        """Scores of the real (0) or fake (1) videos that have one."""
+        """Scores of the scored real (label 0) or fake (label 1) videos."""
         return [row["score"] for row in self.rows if row["label"] == label and row["score"] is not None]
 
     def measure(self, name: str, level: str = "video", method: str = ALL, split: str | None = None) -> MeasureRow | None:
-        """A row of measures.csv, by default of all scored videos; None where nothing of the kind was measured."""
-        return self._by_key.get((self.whole if split is None else split, level, method, name))
+        """A row of measures.csv, by default over all scored videos; None if there is no such row."""
+        return self._by_key.get((self.overall_split if split is None else split, level, method, name))
 
     @cached_property
     def _by_key(self) -> dict[tuple[str, str, str, str], MeasureRow]:
@@ -58,7 +58,7 @@ class DatasetResult:
 
     @property
     def threshold(self) -> float:
-        """Score from which a video is called fake."""
+        """Videos with at least this score are classified as fake."""
         return float(self.scoring["threshold"])
 
     @property
@@ -67,13 +67,13 @@ class DatasetResult:
         return sorted({row["split"] for row in self.rows})
 
     @property
-    def whole(self) -> str:
-        """The split under which the measures of all videos stand."""
+    def overall_split(self) -> str:
+        """Value of `split` in the rows of measures.csv over all videos."""
         return ALL if len(self.splits) > 1 else "".join(self.splits)
 
     @property
     def statuses(self) -> list[tuple[str, int]]:
-        """Number of videos by status, `ok` first."""
+        """Number of videos with each status, `ok` first."""
         counts = Counter(row["status"] for row in self.rows)
         return sorted(counts.items(), key=lambda item: (item[0] != Status.OK, item[0]))
 
@@ -84,12 +84,12 @@ class DatasetResult:
 
     @property
     def partial(self) -> list[Row]:
-        """Scored videos with a remark, such as frames without a face."""
+        """Scored videos with a reason in scores.csv, such as frames without a face."""
         return [row for row in self.rows if row["score"] is not None and row["reason"]]
 
     @property
     def mask_ssim(self) -> list[float]:
-        """Mask-SSIM of the fakes that have one."""
+        """Mask-SSIM of the fakes with a source video."""
         return [row["mask_ssim"] for row in self.rows if row["mask_ssim"] is not None]
 
     @property
@@ -99,28 +99,28 @@ class DatasetResult:
 
     @property
     def unpaired(self) -> int:
-        """Number of scored fakes that are in no Mask-SSIM bin."""
+        """Number of scored fakes without a Mask-SSIM bin."""
         return sum(row["label"] == 1 and row["score"] is not None and not row["bin"] for row in self.rows)
 
     @property
     def note(self) -> str:
-        """Why AUC and AP are empty, or nothing."""
+        """The reason why AUC and AP are empty; an empty text if they are not."""
         return note(self.rows, self.scoring["split"])
 
     @property
     def methods(self) -> list[MethodResult]:
-        """AUC and AP by manipulation method, of all splits."""
+        """AUC and AP per manipulation method, over all splits."""
         return [self._method(name) for name in sorted({row["method"] for row in self.rows if row["label"] == 1})]
 
     def _method(self, name: str) -> MethodResult:
-        key = (self.whole, "video", name)
+        key = (self.overall_split, "video", name)
         fakes = [row for row in self.rows if row["method"] == name and row["label"] == 1]
-        known = [row["mask_ssim"] for row in fakes if row["mask_ssim"] is not None]
-        return MethodResult(name, self._by_key[*key, "auc"], self._by_key[*key, "ap"], mean(known))
+        mask_ssim = mean([row["mask_ssim"] for row in fakes if row["mask_ssim"] is not None])
+        return MethodResult(name, self._by_key[*key, "auc"], self._by_key[*key, "ap"], mask_ssim)
 
 
 def read_result(name: str, folder: Path) -> DatasetResult:
-    """Results of one data set from its folder of the evaluation; raises LaanetError when a file is missing or malformed."""
+    """Results of one data set, from its folder written by the evaluation; raises LaanetError if a file is missing or malformed."""
     rows = [_typed(row) for row in read_table(folder / "scores.csv", SCORE_COLUMNS)]
     measures = [_measure(row) for row in read_table(folder / "measures.csv", MeasureRow._fields)]
     bins = [_bin(row) for row in read_table(folder / "mask_ssim_bins.csv", BIN_COLUMNS)]
@@ -131,19 +131,19 @@ def read_result(name: str, folder: Path) -> DatasetResult:
 
 
 def read_log(path: Path) -> dict[str, list[float]]:
-    """Columns of the training log, one value an epoch; NaN where a value is missing."""
+    """Columns of the training log, one value per epoch; NaN for a missing value."""
     rows = read_table(path, LOG_COLUMNS)
     return {column: [float(row[column] or "nan") for row in rows] for column in LOG_COLUMNS}
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object from a JSON file; raises LaanetError when it is missing or malformed."""
+    """The object in a JSON file; raises LaanetError if the file is missing or malformed."""
     try:
         loaded: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
         raise LaanetError(f"{path}: not found; build it with 'dvc repro'.") from None
     except ValueError as error:
-        raise LaanetError(f"{path}: not valid JSON ({error}); build it again with 'dvc repro'.") from None
+        raise LaanetError(f"{path}: not valid JSON ({error}); rebuild it with 'dvc repro'.") from None
     return loaded
 
 

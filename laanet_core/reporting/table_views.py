@@ -1,4 +1,4 @@
-"""How the tables of the paper are laid out on the page."""
+"""Layout of the paper's tables on the page."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ from laanet_core.reporting.paper.published import PAPER, Published
 from laanet_core.reporting.paper.tables import PaperTable, Row
 from laanet_core.reporting.results import DatasetResult
 
-OURS_IN_TABLE1 = (published.LAANET_SBI, published.LAANET_BI, published.SBI_BASELINE)
+NETWORKS = {
+    published.SBI_BASELINE: "SBI baseline [41]",
+    published.LAANET_BI: "LAA-Net with BI",
+    published.LAANET_SBI: "LAA-Net with SBI",
+}
+"""The methods of Table 1 that experiments may run, and their names on the page; the paper calls LAA-Net 'Ours'."""
 LABELS = {1: "network", 3: "parts", 4: "row", 5: "λ₁, λ₂"}
 MARKS = {1: (), 3: (), 4: ("pyramid", "levels"), 5: ()}
-"""By the number of a table: what its rows are, and which of their marks the page shows beside that."""
+"""By number of the table: heading of its first column, and the marks of a row that the page shows in further columns."""
 
 
 class Head(NamedTuple):
-    """A column of a table; paper: whether the paper has figures for it."""
+    """Heading of a column. paper: whether the paper has numbers for it."""
 
     name: str
     paper: bool
 
 
 class TableView(NamedTuple):
-    """A table of experiments. label: what its rows are; rows: those with a column for ours; others: those that only the paper has."""
+    """A table of experiments. label: heading of the first column; rows: those that experiments may fill; others: methods only in the
+    paper."""
 
     number: int
     title: str
@@ -39,7 +45,7 @@ class TableView(NamedTuple):
 
 
 class ThisRun(NamedTuple):
-    """A row of Table 1 for this run. paper: None of a data set that is not the paper's; ours: None where it was not run."""
+    """A row of Table 1 for this run. paper: None for a data set that is not in the paper; ours: None if it was not run."""
 
     title: str
     paper: Published | None
@@ -49,16 +55,17 @@ class ThisRun(NamedTuple):
 def table_view(table: PaperTable) -> TableView:
     """The layout of one of the paper's tables."""
     paper = [any(row.cells[place].paper_auc is not None for row in table.rows) for place in range(len(table.rows[0].cells))]
-    heads = [Head(cell.name, known) for cell, known in zip(table.rows[0].cells, paper, strict=True)]
-    rows = [row for row in table.rows if table.number != 1 or row.label in OURS_IN_TABLE1]
-    others = [row for row in table.rows if row not in rows]
+    heads = [Head(cell.name, in_paper) for cell, in_paper in zip(table.rows[0].cells, paper, strict=True)]
+    rows, others = table.rows, []
+    if table.number == 1:
+        rows = [row._replace(label=NETWORKS[row.label]) for row in reversed(table.rows) if row.label in NETWORKS]
+        others = [row for row in table.rows if row.label not in NETWORKS]
     has_ap = any(cell.paper_ap is not None for row in table.rows for cell in row.cells)
-    rows = rows[::-1] if table.number == 1 else rows
     return TableView(table.number, table.title, LABELS[table.number], MARKS[table.number], heads, rows, others, has_ap)
 
 
 def this_run(results: Sequence[DatasetResult], params: Params) -> list[ThisRun]:
-    """The paper's data sets, each with our result on it where there is one, then our other data sets."""
+    """The paper's data sets, each with our result if there is one, then our other data sets."""
     by_name: Mapping[str, DatasetResult] = {result.name: result for result in results}
     papers = {item.adapter: item for item in PAPER}
     rows = []

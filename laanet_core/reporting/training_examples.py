@@ -1,4 +1,4 @@
-"""Pseudo-fakes of the training set, to look at what the network learns from."""
+"""Pseudo-fakes of the training set, to show what the network learns from."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ EXAMPLES = 6
 
 
 class Examples(NamedTuple):
-    """Pseudo-fakes of some train crops before augmentation, and their targets."""
+    """Pseudo-fakes of some training crops before augmentation, and their targets."""
 
     blend: Blend
     targets: Targets
 
 
 def training_examples(crops: Path, landmarks: Path, index: Path, params: Params, count: int = EXAMPLES) -> Examples:
-    """The first pairs, at most `count`, of the first epoch: as random as the training's own draws, which they are.
+    """The first `count` pairs of the first training epoch, with the training's own random draws.
 
-    crops: folder of shards; landmarks: HDF5; index: CSV of the training set. Raises LaanetError when there is no usable video.
+    crops: folder of shards; landmarks: HDF5; index: CSV of the training set. Raises LaanetError if there is no usable video.
     """
     clips = read_clips("train", crops, landmarks, index, blend_size=params.crops.size).clips
     faces = Crops(clips, params.seed, params.crops.size, partners_of(clips, None, params, torch.device("cpu")))

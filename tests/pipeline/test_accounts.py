@@ -186,7 +186,7 @@ def test_verify_finds_scores_that_git_brought_back_before_dvc_recorded_them(proj
         r"wrong: dvc\.lock, stage evaluate@demo: .*it says data/crops/demo had MD5 \w{8}, but reports/demo/scoring\.json was made", output
     )
     assert "; the stage made other files than reports/demo/scoring.json\n" in output
-    assert "'dvc repro' makes them again and replaces these records of dvc.lock" in output
+    assert "'dvc repro' rebuilds these outputs and replaces their records in dvc.lock" in output
 
 
 def test_verify_does_not_accuse_what_was_made_from_a_file_that_is_damaged_now(project: Project) -> None:

@@ -98,14 +98,14 @@ def test_scores_that_dvc_keeps_are_found_at_a_revision(project: Project, refusal
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["HEAD", "nope", "--dataset", "demo"], "nope: is neither a revision nor an experiment of the repository in"),
-        (["HEAD", "nope:a.csv", "--dataset", "demo"], "nope: is neither a revision nor an experiment"),
-        (["HEAD", "ten", "--dataset", "cdf2"], "HEAD:reports/cdf2/scores.csv: is not there"),
-        (["HEAD", "ten"], "HEAD: is no file; if it is a revision or an experiment, give --dataset, or write HEAD:PATH"),
-        (["HEAD", "ten:", "--dataset", "demo"], "'ten:': is no file, and no revision with a path; write REV:PATH"),
+        (["HEAD", "nope", "--dataset", "demo"], "nope: is neither a file, nor a revision or experiment of the repository in"),
+        (["HEAD", "nope:a.csv", "--dataset", "demo"], "nope: is neither a file, nor a revision or experiment"),
+        (["HEAD", "ten", "--dataset", "cdf2"], "HEAD:reports/cdf2/scores.csv: does not exist"),
+        (["HEAD", "ten"], "HEAD: is not a file; if it is a revision or an experiment, give --dataset, or write HEAD:PATH"),
+        (["HEAD", "ten:", "--dataset", "demo"], "'ten:': is neither a file nor a revision with a path; write REV:PATH"),
         (["HEAD", "ten:reports", "--dataset", "demo"], "ten:reports: cannot be read (Is a directory)"),
         (["HEAD", "HEAD", "--dataset", "demo"], "HEAD: is given twice"),
-        (["HEAD", "--dataset", "demo"], "HEAD: is one detector alone"),
+        (["HEAD", "--dataset", "demo"], "HEAD: is only one detector"),
         (["HEAD", "workspace", "--dataset", "cdf2"], "reports/cdf2/scores.csv"),
         (["HEAD", "HEAD:.dvc/config", "--dataset", "demo"], "HEAD:.dvc/config (commit"),
     ],
@@ -117,13 +117,13 @@ def test_what_git_does_not_have_is_one_sentence(template: Project, refusal: Call
 def test_a_name_of_several_experiments_is_one_sentence(project: Project, refusal: Callable[..., str]) -> None:
     add_experiment(project, "two", "HEAD~1", "HEAD~1")
     add_experiment(project, "two", "HEAD~1^{tree}", "HEAD")
-    assert "two: is what several experiments are called; name the commit of one" in refusal(project, "HEAD", "two", "--dataset", "demo")
+    assert "two: several experiments have this name; give a commit" in refusal(project, "HEAD", "two", "--dataset", "demo")
 
 
 def test_outside_a_repository_it_is_one_sentence_and_files_still_compare(tmp_path: Path, refusal: Callable[..., str]) -> None:
     bare = Project(tmp_path / "bare")
     bare.root.mkdir()
-    assert "is in no git repository, which 'HEAD' could be a revision of" in refusal(bare, "HEAD", "ten", "--dataset", "demo")
+    assert "is not in a git repository, so 'HEAD' cannot be a revision" in refusal(bare, "HEAD", "ten", "--dataset", "demo")
     for name, seed in (("a", 1), ("b", 2)):
         write_scores(bare.root / f"{name}.csv", scored(seed, 1.0))
-    assert "b against a: AUC" in compare("a.csv", "b.csv").out
+    assert "b minus a: AUC" in compare("a.csv", "b.csv").out

@@ -169,7 +169,7 @@ def test_laanet_run_says_who_holds_the_project_and_waits_for_it(project: Project
         refused = project.run("laanet", "run", "--no-wait", "-S", "evaluate.threshold=0.4", succeeds=False)
         second = project.start("laanet", "run", "-S", "evaluate.threshold=0.4")
         said = second.stdout.readline()  # type: ignore[union-attr]
-    held = f"this project is held by 'dvc repro --force --single-item --no-run-cache train' (process {first.process.pid})"
+    held = f"this project is in use by 'dvc repro --force --single-item --no-run-cache train' (process {first.process.pid})"
     assert refused.startswith(f"error: {held}")
     assert said.startswith(f"{held}; waiting")
     output, _ = second.communicate(timeout=300)

@@ -59,8 +59,8 @@ def test_an_output_that_dvc_lock_has_otherwise_is_not_called_damaged_and_stays(p
     before = checkpoint.read_bytes()
     metrics.write_text("{}")
     output = project.run("laanet", "verify", "--remove", succeeds=False)
-    assert "not what dvc.lock has: data/checkpoints/model.safetensors\n" in output
-    assert "not what dvc.lock has: reports/demo/metrics.json\n" in output
+    assert "differs from dvc.lock: data/checkpoints/model.safetensors\n" in output
+    assert "differs from dvc.lock: reports/demo/metrics.json\n" in output
     assert ", 0 damaged" in output
     assert checkpoint.read_bytes() == before
     assert len(list((project.root / ".dvc/cache").rglob("*"))) >= objects
@@ -135,8 +135,8 @@ def test_clean_says_what_the_whole_work_folder_takes(tmp_path: Path, monkeypatch
     monkeypatch.setenv("LAANET_WORK", str(root))
     done = CliRunner().invoke(app, ["clean", "--most", "10MB"])
     assert done.exit_code == 0
-    assert done.stdout.startswith("0 items removed (0 bytes freed), 1 kept (5 bytes); what is never removed takes 5.2 MB more (")
-    assert re.search(r"fetched weights 5\.0 MB, states of trainings 2\d\d\.\d KB, records and folders \d+\.\d KB\)$", done.stdout.strip())
+    assert done.stdout.startswith("0 items removed (0 bytes freed), 1 kept (5 bytes); files that are never removed take another 5.2 MB (")
+    assert re.search(r"downloaded weights 5\.0 MB, training states 2\d\d\.\d KB, records and folders \d+\.\d KB\)$", done.stdout.strip())
     report = clean_work(root)
     counted = subprocess.run(["du", "--summarize", "--bytes", str(root)], capture_output=True, text=True, check=True).stdout
     assert report.held + report.fetched + report.states + report.rest == int(counted.split()[0])

@@ -1,1 +1,1 @@
-"""Detectors compared on the videos that all of them scored (paper, Fig. 1)."""
+"""Comparison of detectors on the videos that all of them scored (paper, Fig. 1)."""

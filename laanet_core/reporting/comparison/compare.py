@@ -1,4 +1,4 @@
-"""Detectors compared on the videos that all of them scored: measures, paired differences, and by Mask-SSIM (paper, Fig. 1)."""
+"""Comparison of detectors on the videos that all of them scored: measures, paired differences, AUC by Mask-SSIM (paper, Fig. 1)."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from laanet_core.reporting.comparison.score_files import ScoreFile
 
 DEFAULT_QUANTILES = 4
 DECIMALS = 12
-"""Of differences, beyond which they are rounding errors."""
+"""Decimals of a difference; further digits are rounding errors."""
 MAX_GROUPS = 100
-"""Bins or methods, each of which has its own resamples and row."""
+"""Maximum number of bins or methods, since each takes its own bootstrap and table row."""
 OF_PROBABILITIES = ("ar", "f1", "mf1_published", "accuracy", "log_loss", "ece")
-"""Measures that mean nothing unless scores are probabilities."""
+"""Measures that need scores to be probabilities."""
 By = Literal["all", "bin", "method"]
 
 
 class Settings(NamedTuple):
-    """threshold: a score from which a video is called fake; resamples: of the 95 % intervals; edges, quantiles: bins of Mask-SSIM to
-    make, by default those of the files."""
+    """threshold: videos with at least this score are classified as fake; resamples: of the bootstrap; edges, quantiles: edges or number
+    of the Mask-SSIM bins to make, by default the bins in the files."""
 
     threshold: float
     resamples: int
@@ -40,7 +40,7 @@ class Settings(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A measure with its 95 % interval, and its paired difference to that of the first detector, None for that one itself."""
+    """A measure with its 95 % interval, and its paired difference from the first detector, None for the first detector itself."""
 
     value: float | None
     low: float | None
@@ -57,7 +57,7 @@ class Estimate(NamedTuple):
 
 
 class Group(NamedTuple):
-    """The fakes of one bin or method, or all, against all real videos; estimates: of each detector, by the measure's name."""
+    """The fakes of one bin, one method or all, against all real videos; estimates: of each detector, by name of the measure."""
 
     by: By
     name: str
@@ -67,7 +67,7 @@ class Group(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """A range of Mask-SSIM, its last one closed on both sides."""
+    """A range of Mask-SSIM, [low, high); the last bin includes `high`."""
 
     name: str
     low: float
@@ -76,36 +76,39 @@ class Bin(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found; bins are empty where no file has a Mask-SSIM; notes: what a reader must know."""
+    """Result of `compare`. overall: all fakes; bins: empty if no file has a Mask-SSIM; notes: remarks for the reader."""
 
     matched: Matched
     settings: Settings
-    whole: Group
+    overall: Group
     bins: list[Group]
     methods: list[Group]
     notes: list[str]
 
     @property
     def names(self) -> list[str]:
-        """Names of the detectors, the first being the one that others are compared with."""
+        """Names of the detectors; the others are compared with the first."""
         return list(self.matched.files)
 
     @property
     def groups(self) -> list[Group]:
-        """All groups: the whole, bins, methods."""
-        return [self.whole, *self.bins, *self.methods]
+        """All groups: overall, bins, methods."""
+        return [self.overall, *self.bins, *self.methods]
 
     def spread(self, detector: int) -> Spread:
-        """How far a detector's AUC lies apart over the bins (Fig. 1b)."""
+        """Spread of a detector's AUC over the bins (Fig. 1b)."""
         return spread(group.estimates[detector]["auc"].value for group in self.bins)
 
 
 def compare(files: Mapping[str, ScoreFile], settings: Settings) -> Comparison:
-    """Compare detectors, by name, with the first; raises LaanetError for files that cannot be compared or bins that cannot be made."""
+    """Compare detectors with the first of them.
+
+    files: scores by name of the detector. Raises LaanetError for files that cannot be compared and bins that cannot be made.
+    """
     matched = match(files)
-    ranges, of_video = _choose_bins(matched, settings)
+    ranges, bin_of_video = _choose_bins(matched, settings)
     fakes = [place for place, video in enumerate(matched.videos) if video.label == 1]
-    in_bin = {item.name: [place for place in fakes if of_video[place] == item.name] for item in ranges}
+    in_bin = {item.name: [place for place in fakes if bin_of_video[place] == item.name] for item in ranges}
     by_method, too_many = _by_method({place: matched.videos[place].method for place in fakes})
     left_out = [*_left_out(len(fakes), in_bin, "Mask-SSIM bin"), *_left_out(len(fakes), by_method, "method")]
     return Comparison(
@@ -117,51 +120,53 @@ def compare(files: Mapping[str, ScoreFile], settings: Settings) -> Comparison:
 
 
 def _by_method(methods: Mapping[int, str]) -> tuple[dict[str, list[int]], list[str]]:
-    """Fakes of each method by its name, or none and a note that there are too many to tell anything; methods: of each fake."""
-    found = sorted(set(methods.values()) - {""})
-    if len(found) > MAX_GROUPS:
-        return {}, [f"method: {len(found)} different ones, so that there is no table by method"]
-    return {name: [place for place, method in methods.items() if method == name] for name in found}, []
+    """The fakes of each method, or nothing and a note if there are too many methods; methods: method of each fake."""
+    names = sorted(set(methods.values()) - {""})
+    if len(names) > MAX_GROUPS:
+        return {}, [f"method: {len(names)} different methods (maximum {MAX_GROUPS}), so there is no table by method"]
+    return {name: [place for place, method in methods.items() if method == name] for name in names}, []
 
 
 def _choose_bins(matched: Matched, settings: Settings) -> tuple[list[Bin], list[str]]:
-    """The bins, and the bin's name of each video, empty for none."""
+    """The bins, and the name of each video's bin, empty if it has none."""
     values = [video.mask_ssim for video in matched.videos]
-    known = [value for value, video in zip(values, matched.videos, strict=True) if value is not None and video.label == 1]
-    asked = settings.edges is not None or settings.quantiles is not None
-    if asked and not known:
-        raise LaanetError("mask_ssim: no compared fake has one in any of the files, which --bins and --quantiles need; leave them out.")
-    if matched.bins and not asked:
+    of_fakes = [value for value, video in zip(values, matched.videos, strict=True) if value is not None and video.label == 1]
+    requested = settings.edges is not None or settings.quantiles is not None
+    if requested and not of_fakes:
+        raise LaanetError("mask_ssim: no compared fake has a value in any file, but --bins and --quantiles need it; leave them out.")
+    if matched.bins and not requested:
         if len(matched.bins) > MAX_GROUPS:
-            raise LaanetError(f"bin: {len(matched.bins)} different ones in the files, {MAX_GROUPS} at most; give --bins or --quantiles.")
+            raise LaanetError(
+                f"bin: the files have {len(matched.bins)} different bins, the maximum is {MAX_GROUPS}; give --bins or --quantiles."
+            )
         return _without_gaps([_parsed(name) for name in matched.bins]), [video.bin for video in matched.videos]
-    if not known:
+    if not of_fakes:
         return [], [""] * len(values)
-    edges = settings.edges or quantile_edges(known, settings.quantiles or DEFAULT_QUANTILES)
+    edges = settings.edges or quantile_edges(of_fakes, settings.quantiles or DEFAULT_QUANTILES)
     ranges = [Bin(name, *ends) for name, ends in zip(bin_labels(edges), pairwise(edges), strict=True)]
     return ranges, ["" if value is None else bin_label(value, edges) for value in values]
 
 
 def _parsed(name: str) -> Bin:
-    """A bin as its name says it, such as 0.80-0.85."""
+    """The bin with a name such as 0.80-0.85."""
     low, _, high = name.rpartition("-")
     try:
         ends = float(low), float(high)
     except ValueError:
         ends = math.nan, math.nan
     if not -math.inf < ends[0] < ends[1] < math.inf:
-        raise LaanetError(f"bin: '{name}' in the files is no range such as 0.80-0.85; give --bins or --quantiles.")
+        raise LaanetError(f"bin: '{name}' in the files is not a range such as 0.80-0.85; give --bins or --quantiles.")
     return Bin(name, *ends)
 
 
 def _without_gaps(bins: Sequence[Bin]) -> list[Bin]:
-    """Bins in ascending order, ranges without any video between them included; raises LaanetError for bins that overlap."""
+    """Bins in ascending order, with empty bins inserted in gaps between them; raises LaanetError if bins overlap."""
     ordered = sorted(bins, key=lambda item: item[1:])
     filled = ordered[:1]
     for item in ordered[1:]:
         before = filled[-1]
         if item.low < before.high:
-            raise LaanetError(f"bin: '{before.name}' and '{item.name}' of the files overlap; give --bins or --quantiles.")
+            raise LaanetError(f"bin: '{before.name}' and '{item.name}' in the files overlap; give --bins or --quantiles.")
         if item.low > before.high:
             filled.append(Bin(bin_labels([before.high, item.low])[0], before.high, item.low))
         filled.append(item)
@@ -169,7 +174,7 @@ def _without_gaps(bins: Sequence[Bin]) -> list[Bin]:
 
 
 def _group(matched: Matched, settings: Settings, by: By, name: str, fakes: Sequence[int]) -> Group:
-    """Measures of all detectors on some of the fakes and all of the reals."""
+    """Measures of all detectors on the given fakes (indices of videos) and all real videos."""
     reals = np.flatnonzero(matched.labels == 0)
     places = np.sort(np.concatenate([reals, np.asarray(fakes, np.int64)]))
     labels, scores = matched.labels[places], matched.scores[:, places]
@@ -183,7 +188,7 @@ def _group(matched: Matched, settings: Settings, by: By, name: str, fakes: Seque
 
 
 def _defined(measures: Measures, file: ScoreFile) -> dict[str, float | None]:
-    """The measures by name, without those of probabilities where scores are none."""
+    """The measures by name; those that need probabilities are None if the scores are not probabilities."""
     return {key: value if file.has_probabilities or key not in OF_PROBABILITIES else None for key, value in measures._asdict().items()}
 
 
@@ -203,24 +208,24 @@ def _estimate(
 
 
 def _exact(difference: float | None) -> float | None:
-    """A difference without what binary fractions add to it, since nought is neither above nor below nought."""
+    """A difference without floating-point rounding errors, so that equal values differ by exactly 0."""
     return None if difference is None else round(difference, DECIMALS) + 0.0
 
 
 def _notes(matched: Matched) -> list[str]:
-    """What the measures lack."""
+    """Reasons why measures are undefined."""
     notes = [
-        f"{name}: has scores outside 0 to 1, so that measures of probabilities or at the threshold are '-'"
+        f"{name}: has scores outside the range 0 to 1, so measures that need probabilities or a threshold are undefined ('-')"
         for name, file in matched.files.items()
         if not file.has_probabilities
     ]
-    found = set(matched.labels.tolist())
-    if len(found) == 1:
-        notes.append(f"only {CLASSES[found.pop()]} videos are compared, so that AUC, AP, AR, F1, mF1 and EER are '-'")
+    labels = set(matched.labels.tolist())
+    if len(labels) == 1:
+        notes.append(f"only {CLASSES[labels.pop()]} videos are compared, so AUC, AP, AR, F1, mF1 and EER are undefined ('-')")
     return notes
 
 
 def _left_out(fakes: int, groups: Mapping[str, Sequence[int]], what: str) -> list[str]:
-    """A note of the fakes that are in no group, where there are groups."""
+    """A note on the number of fakes that are in no group, if there are groups."""
     left = fakes - sum(map(len, groups.values()))
     return [f"{left} of {fakes} compared fakes {'is' if left == 1 else 'are'} in no {what}"] if groups and left else []

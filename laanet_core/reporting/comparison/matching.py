@@ -1,4 +1,4 @@
-"""The videos that several detectors scored: who lacks which, and what their files know together."""
+"""Matching of the score files of several detectors: videos that all scored, videos that some lack, and their joined metadata."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from laanet_core.errors import LaanetError
 from laanet_core.reporting.comparison.score_files import ScoreFile
 from laanet_core.status import Status
+from laanet_core.text import counted
 
 CLASSES = ("real", "fake")
 SAME_SSIM = 1e-3
-"""Mask-SSIM of two machines may differ by so much without a remark."""
+"""Mask-SSIM values that differ by at most this are regarded as equal; results of two machines may differ by rounding."""
 
 
 class Video(NamedTuple):
-    """A video that every detector scored; label: 1 fake, 0 real; the rest as the first file that has it says."""
+    """A video that every detector scored. label: 1 fake, 0 real; other fields: from the first file that has a value."""
 
     video_id: str
     label: int
@@ -32,7 +33,7 @@ class Video(NamedTuple):
 
 
 class Unmatched(NamedTuple):
-    """Why a video of some file is not compared: detector lacks it (`absent`) or could not score it (`not scored`, with its status)."""
+    """A video that is not compared. detector: whose score is missing; why: `absent` from its file, or `not scored`, with its status."""
 
     video_id: str
     detector: str
@@ -42,7 +43,8 @@ class Unmatched(NamedTuple):
 
 @dataclass(frozen=True)
 class Matched:
-    """k detectors on the n videos that all scored, by video_id; scores (k, n); bins: names of the bins of all videos of the files."""
+    """k detectors on the n videos that all of them scored. videos: sorted by video_id; scores: (k, n); bins: names of all bins in the
+    files."""
 
     files: dict[str, ScoreFile]
     videos: list[Video]
@@ -57,19 +59,19 @@ class Matched:
         return np.array([video.label for video in self.videos], np.int64)
 
     def lacking(self, detector: str) -> list[Unmatched]:
-        """The videos that a detector lacks."""
+        """The videos without a score of this detector."""
         return [item for item in self.unmatched if item.detector == detector]
 
 
 def match(files: Mapping[str, ScoreFile]) -> Matched:
-    """Bring together the files of several detectors, by the detectors' names.
+    """Match the videos of several detectors; files: scores by name of the detector.
 
-    Raises LaanetError when no video was scored by all, and when labels are missing or contradict each other.
+    Raises LaanetError if no video was scored by all, and if labels are missing or contradict each other.
     """
     union = sorted({video_id for file in files.values() for video_id in file.videos})
-    unmatched = [item for video_id in union for name, file in files.items() for item in _lack(video_id, name, file)]
-    lacking = {item.video_id for item in unmatched}
-    shared = [video_id for video_id in union if video_id not in lacking]
+    unmatched = [item for video_id in union for name, file in files.items() if (item := _unmatched(video_id, name, file)) is not None]
+    incomplete = {item.video_id for item in unmatched}
+    shared = [video_id for video_id in union if video_id not in incomplete]
     if not shared:
         raise LaanetError(_nothing_shared(files))
     videos = [_video(video_id, label, files) for video_id, label in _labels(shared, files).items()]
@@ -79,16 +81,16 @@ def match(files: Mapping[str, ScoreFile]) -> Matched:
 
 
 def _labels(shared: Sequence[str], files: Mapping[str, ScoreFile]) -> dict[str, int]:
-    """Label of each video from the first file that has it; raises LaanetError where two files contradict each other or none says."""
+    """Label of each video, from the first file that has one; raises LaanetError if two files differ or no file has a label."""
     for first, second in combinations(files.values(), 2):
         _check_agreement(first, second)
     labels: dict[str, int] = {}
     for video_id in shared:
-        found = [label for file in files.values() if (label := file.videos[video_id].label) is not None]
-        if not found:
+        candidates = [label for file in files.values() if (label := file.videos[video_id].label) is not None]
+        if not candidates:
             sources = ", ".join(file.source for file in files.values())
-            raise LaanetError(f"{sources}: none says what '{video_id}' is; one of them must have a column label (0 real, 1 fake).")
-        labels[video_id] = found[0]
+            raise LaanetError(f"{sources}: no file has a label for '{video_id}'; one of them must have a column label (0 real, 1 fake).")
+        labels[video_id] = candidates[0]
     return labels
 
 
@@ -98,26 +100,27 @@ def _check_agreement(first: ScoreFile, second: ScoreFile) -> None:
     wrong = [video_id for video_id, (ours, theirs) in labels.items() if None not in (ours, theirs) and ours != theirs]
     if wrong:
         ours, theirs = (CLASSES[label or 0] for label in labels[wrong[0]])
-        count = f"{len(wrong)} videos" if len(wrong) > 1 else "a video"
-        words = f"'{wrong[0]}' is {ours} in the one and {theirs} in the other"
-        raise LaanetError(f"{first.source} and {second.source}: labels of {count} contradict each other, {words}; mend one of them.")
+        count = "1 video" if len(wrong) == 1 else f"{len(wrong)} videos"
+        example = f"'{wrong[0]}' is {ours} in the first and {theirs} in the second"
+        raise LaanetError(f"{first.source} and {second.source}: labels differ for {count}, {example}; fix one of the files.")
 
 
-def _lack(video_id: str, name: str, file: ScoreFile) -> list[Unmatched]:
+def _unmatched(video_id: str, name: str, file: ScoreFile) -> Unmatched | None:
+    """Why a detector has no score for a video; None if it has one."""
     video = file.videos.get(video_id)
     if video is None:
-        return [Unmatched(video_id, name, "absent", "")]
-    return [Unmatched(video_id, name, "not scored", "" if video.status == Status.OK else video.status)] if video.score is None else []
+        return Unmatched(video_id, name, "absent", "")
+    return Unmatched(video_id, name, "not scored", "" if video.status == Status.OK else video.status) if video.score is None else None
 
 
 def _nothing_shared(files: Mapping[str, ScoreFile]) -> str:
     sources = ", ".join(file.source for file in files.values())
     examples = ", ".join(f"'{min(file.videos)}' in {file.source}" for file in files.values())
-    return f"{sources}: no video is scored in all of them; video_id must be the same ({examples})."
+    return f"{sources}: no video has a score in all of these files; check that they use the same video_id ({examples})."
 
 
 def _video(video_id: str, label: int, files: Mapping[str, ScoreFile]) -> Video:
-    """What is known of a video that all files have, from the first that knows it."""
+    """A video that all files have, each field from the first file with a value."""
     rows = [file.videos[video_id] for file in files.values()]
     method, name, split = (_first_word(field, video_id, files) for field in ("method", "bin", "split"))
     mask_ssim = next((row.mask_ssim for row in rows if row.mask_ssim is not None), None)
@@ -125,13 +128,13 @@ def _video(video_id: str, label: int, files: Mapping[str, ScoreFile]) -> Video:
 
 
 def _first_word(field: Literal["method", "bin", "split"], video_id: str, files: Mapping[str, ScoreFile]) -> str:
-    """What the first file that says anything says of a video, or nothing."""
+    """A field of a video from the first file that has a value, or an empty text."""
     words = (getattr(file.videos[video_id], field) for file in files.values() if video_id in file.videos)
     return next(filter(None, words), "")
 
 
 def _disagreements(shared: Sequence[str], files: Mapping[str, ScoreFile]) -> list[str]:
-    """Notes of what two files say otherwise of the same video, apart from scores and labels."""
+    """Notes on metadata of the same video that differs between files."""
     rows = [[file.videos[video_id] for file in files.values()] for video_id in shared]
     similarities = ([row.mask_ssim for row in videos if row.mask_ssim is not None] for videos in rows)
     counts = {
@@ -140,7 +143,7 @@ def _disagreements(shared: Sequence[str], files: Mapping[str, ScoreFile]) -> lis
         "Mask-SSIM": sum(max(values, default=0) - min(values, default=0) > SAME_SSIM for values in similarities),
     }
     return [
-        f"{name}: the files differ on {count} {'video' if count == 1 else 'videos'}; the first that has one counts"
+        f"{name}: the files differ for {counted(count, 'video')}; the value of the first file that has one is used"
         for name, count in counts.items()
         if count
     ]
@@ -148,5 +151,5 @@ def _disagreements(shared: Sequence[str], files: Mapping[str, ScoreFile]) -> lis
 
 def _mixed_splits(videos: Sequence[Video]) -> list[str]:
     counts = Counter(video.split for video in videos)
-    words = ", ".join(f"{count} {split or 'without one'}" for split, count in sorted(counts.items()))
-    return [f"videos of several splits are compared together: {words}"] if len(counts) > 1 else []
+    numbers = ", ".join(f"{count} {split or 'without a split'}" for split, count in sorted(counts.items()))
+    return [f"videos of several splits are compared together: {numbers}"] if len(counts) > 1 else []

@@ -1,4 +1,4 @@
-"""A comparison of detectors as files: tables in CSV, Figure 1 in SVG, and a page with all of it that needs no network."""
+"""Output files of a comparison of detectors: tables in CSV, Figure 1 in SVG, and a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ FIGURES = {"figure1a.svg": by_bin_figure, "figure1b.svg": over_bins_figure}
 
 
 def write_comparison(comparison: Comparison, out: Path) -> None:
-    """Write comparison.csv, unmatched.csv, comparison.html and, where there are bins, figure1a.svg and figure1b.svg into a folder.
+    """Write comparison.csv, unmatched.csv, comparison.html and, if there are bins, figure1a.svg and figure1b.svg into a folder.
 
-    The same comparison gives the same bytes.
+    Equal comparisons give equal bytes.
     """
     figures = {name: draw(comparison) for name, draw in FIGURES.items()} if comparison.bins else {}
     for name in FIGURES:
@@ -37,7 +37,7 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
 
 
 def _rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
-    """One row a group, detector and measure; the first detector, with which others are compared, has no differences."""
+    """One row per group, detector and measure; differences are empty for the first detector."""
     for group in comparison.groups:
         for detector, estimates in zip(comparison.names, group.estimates, strict=True):
             for measure, estimate in estimates.items():
@@ -46,7 +46,7 @@ def _rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
 
 
 def _page(comparison: Comparison, figures: dict[str, str]) -> str:
-    """The page with all of it."""
+    """The HTML page; figures: SVG text by file name, empty if there are no bins."""
     pictures = _pictures(comparison, figures) if figures else []
     return page_template("comparison.html.j2").render(
         comparison=comparison, measures=MEASURE_NAMES, pictures=pictures, words=words, rows_shown=ROWS_SHOWN
@@ -63,13 +63,13 @@ def _pictures(comparison: Comparison, figures: dict[str, str]) -> list[Picture]:
     over_bins = "; ".join(f"{comparison.names[number]} {words.spread_words(comparison.spread(number))}" for number in numbers)
     n_values = sum(group.estimates[0]["auc"].value is not None for group in comparison.bins)
     box = (
-        f"box: quartiles, interpolated between {n_values} values; whiskers reach the extremes"
+        f"boxes are the quartiles of {n_values} values, whiskers reach the extremes"
         if n_values >= MIN_BINS_OF_A_BOX
-        else "too few for a box"
+        else "there are too few bins for a box"
     )
     return [
         figure_picture(figures["figure1a.svg"], f"AUC by Mask-SSIM bin. {by_bin}.",
-                       "(a) AUC by Mask-SSIM: each bin’s fakes against all real videos; bars are 95\N{NO-BREAK SPACE}% intervals."),
+                       "(a) AUC by Mask-SSIM: fakes of each bin against all real videos; error bars are 95\N{NO-BREAK SPACE}% intervals."),
         figure_picture(figures["figure1b.svg"], f"AUC over the bins, lowest to highest. {over_bins}.",
-                       f"(b) The same AUC over the bins, a point each; {box}."),
+                       f"(b) Spread of the AUC over the bins, one point per bin; {box}."),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Score CSVs, of our own evaluation or of any other detector: what each video was given, and what is known of it."""
+"""Reading of score CSVs, of our own evaluation or of any other detector: the score and the metadata of each video."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from laanet_core.store.sizes import in_words
 REQUIRED = ("video_id", "score")
 LABELS = {"0": 0, "1": 1, "": None}
 MAX_BYTES, MAX_VIDEOS, MAX_LETTERS = 64 * 2**20, 500_000, 500
-"""Of a file, of its rows, of a word in it: a CSV of scores is far below, and anything else is refused before it fills the memory."""
+"""Limits of a file, its rows and a text in it. Score CSVs are far below them; other files are refused before they fill the memory."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 SHOWN = 60
+"""Characters of a text from a file that an error message quotes."""
 
 
 class ScoredVideo(NamedTuple):
-    """One row: label is 1 fake, 0 real; score grows with suspicion; None or empty where the file does not say."""
+    """One row. label: 1 fake, 0 real; score: higher is more likely fake; fields without a value in the file are None or empty."""
 
     label: int | None
     score: float | None
@@ -36,7 +37,7 @@ class ScoredVideo(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoreFile:
-    """Scores of one detector. source: where they were read, as people write it; columns: of the file; videos: by video_id."""
+    """Scores of one detector. source: the file's name for messages; digest: SHA-256 of the file; videos: by video_id."""
 
     source: str
     digest: str
@@ -45,17 +46,17 @@ class ScoreFile:
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether every score lies in 0 to 1."""
+        """Whether every score is in the range 0 to 1."""
         return all(0 <= video.score <= 1 for video in self.videos.values() if video.score is not None)
 
 
 def parse_scores(data: bytes, source: str) -> ScoreFile:
-    """The scores in the bytes of a CSV with at least the columns video_id and score; a video with an empty score was not scored.
+    """Parse a CSV with at least the columns video_id and score; an empty score means that the video was not scored.
 
-    Raises LaanetError that names the source, the line and the value of what cannot be taken.
+    Raises LaanetError with the source, the line and the value of anything invalid.
     """
     if len(data) > MAX_BYTES:
-        raise LaanetError(f"{source}: is larger than {in_words(MAX_BYTES)}; give a CSV with one row a video.")
+        raise LaanetError(f"{source}: is larger than {in_words(MAX_BYTES)}; give a CSV with one row per video.")
     reader = csv.DictReader(io.StringIO(_text(data, source), newline=""), strict=True)
     try:
         columns = tuple(reader.fieldnames or ())
@@ -64,15 +65,13 @@ def parse_scores(data: bytes, source: str) -> ScoreFile:
         for where, row in _rows(reader, source):
             name = _word(row, "video_id", where)
             if not name or name in videos:
-                fault = (
-                    f"video_id {_shown(name)} is there a second time; keep one row a video" if name else "video_id is empty; name the video"
-                )
+                fault = f"video_id {_quoted(name)} occurs twice; keep one row per video" if name else "video_id is empty; name the video"
                 raise LaanetError(f"{where}: {fault}.")
             videos[name] = _video(row, where)
     except csv.Error as error:
-        raise LaanetError(f"{source}, line {reader.reader.line_num}: is no CSV ({error}).") from None
+        raise LaanetError(f"{source}, line {reader.reader.line_num}: is not a valid CSV ({error}).") from None
     if not videos:
-        raise LaanetError(f"{source}: has no row below its header; give a file with scores.")
+        raise LaanetError(f"{source}: has no rows below its header; give a file with scores.")
     return ScoreFile(source, hashlib.sha256(data).hexdigest(), columns, videos)
 
 
@@ -80,51 +79,51 @@ def _text(data: bytes, source: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise LaanetError(f"{source}: is no UTF-8 text (byte {error.start}); save it as CSV in UTF-8.") from None
+        raise LaanetError(f"{source}: is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8.") from None
 
 
 def _check_columns(columns: tuple[str, ...], source: str) -> None:
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
-        found = f"found {_shown(', '.join(columns))}" if columns else "the file is empty"
-        raise LaanetError(f"{source}: has no column '{missing[0]}' ({found}); its first line must name video_id and score.")
+        header = f"found {_quoted(', '.join(columns))}" if columns else "the file is empty"
+        raise LaanetError(f"{source}: has no column '{missing[0]}' ({header}); its first line must name video_id and score.")
     twice = [name for name in ScoredVideo._fields + REQUIRED[:1] if columns.count(name) > 1]
     if twice:
         raise LaanetError(f"{source}: has the column '{twice[0]}' more than once; keep one.")
 
 
 def _rows(reader: csv.DictReader[str], source: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Rows with where they end; raises LaanetError for one that is shorter or longer than the header, and for too many."""
-    wanted = len(reader.fieldnames or ())
+    """Rows, each with its place for messages; raises LaanetError for a row whose length differs from the header, and for too many rows."""
+    n_columns = len(reader.fieldnames or ())
     for number, row in enumerate(reader):
         where = f"{source}, line {reader.line_num}"
         if number == MAX_VIDEOS:
-            raise LaanetError(f"{where}: is beyond the {MAX_VIDEOS:,} videos that are compared at most; give fewer.")
+            raise LaanetError(f"{where}: exceeds the maximum of {MAX_VIDEOS:,} videos; give fewer.")
         cells = [cell for cell in row.values() if isinstance(cell, str)]
-        if len(cells) != wanted or None in row:
-            raise LaanetError(f"{where}: row {_shown(','.join(cells))} does not have the header's {wanted} cells.")
+        if len(cells) != n_columns or None in row:
+            raise LaanetError(f"{where}: row {_quoted(','.join(cells))} does not have {n_columns} cells like the header.")
         yield where, row
 
 
 def _video(row: dict[str, str], where: str) -> ScoredVideo:
     label = row.get("label", "")
     if label not in LABELS:
-        raise LaanetError(f"{where}: label {_shown(label)} must be 0 (real) or 1 (fake).")
+        raise LaanetError(f"{where}: label {_quoted(label)} must be 0 (real) or 1 (fake).")
     score, mask_ssim = (_number(row.get(column, ""), column, where) for column in ("score", "mask_ssim"))
     method, *words = (_word(row, column, where) for column in ("method", "bin", "split", "status"))
     return ScoredVideo(LABELS[label], score, method, mask_ssim, *words)
 
 
 def _word(row: dict[str, str], column: str, where: str) -> str:
-    """A cell that can be printed, empty where there is no such column; raises LaanetError for control characters and for a long text."""
+    """A printable cell, empty if there is no such column; raises LaanetError for control characters and for a long text."""
     word = row.get(column, "")
     if CONTROL.search(word) or len(word) > MAX_LETTERS:
-        raise LaanetError(f"{where}: {column} {_shown(word)} must be at most {MAX_LETTERS} letters without control characters.")
+        raise LaanetError(f"{where}: {column} {_quoted(word)} must have at most {MAX_LETTERS} characters and no control characters.")
     return word
 
 
 def _number(text: str, column: str, where: str) -> float | None:
-    """A finite number, None of an empty cell."""
+    """A finite number, None for an empty cell."""
     if not text:
         return None
     try:
@@ -132,10 +131,10 @@ def _number(text: str, column: str, where: str) -> float | None:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise LaanetError(f"{where}: {column} {_shown(text)} must be a finite number, or empty.")
+        raise LaanetError(f"{where}: {column} {_quoted(text)} must be a finite number, or empty.")
     return value
 
 
-def _shown(text: str) -> str:
-    """The beginning of what a file says, in quotes, for a message of one line."""
+def _quoted(text: str) -> str:
+    """The beginning of a text from a file, quoted and escaped to fit into a message of one line."""
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")

@@ -1,1 +1,1 @@
-"""The figures the paper publishes, and the tables that put the figures of experiments beside them."""
+"""The numbers published in the paper, and its tables with the results of our experiments next to them."""

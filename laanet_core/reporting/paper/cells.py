@@ -1,4 +1,4 @@
-"""Cells of the paper's tables: the paper's figure, ours, or why there is none of ours. Per cent."""
+"""Cells of the paper's tables, in per cent: the paper's number, and ours or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from laanet_core.reporting.paper.experiments import Experiment, layout_of
 from laanet_core.reporting.paper.published import AVERAGE, PAPER_NAMES, Figures
 
 RUN, NOT_RUN, UNDEFINED, UNCLEAR = "run", "not run", "undefined", "marks unclear"
-"""`undefined`: run, but without an AUC, as for videos of one class; `marks unclear`: it is not known what would have to be run."""
+"""`undefined`: run, but without an AUC, for example with videos of one class; `marks unclear`: the paper does not say what to run."""
 
 _COMPRESSION = "c23"
 _DECIMALS = 4
 
 
 class Column(NamedTuple):
-    """One data set of a table. ours: its key, None where we have none; adapter: the paper's data set, empty where it is only ours."""
+    """One data set of a table. ours: its key in params.yaml, None if it is not there; adapter: the paper's data set (name of its folder
+    layout), empty if it is not in the paper."""
 
     ours: str | None
     adapter: str
 
     @property
     def dataset(self) -> str:
-        """Our key, or else the paper's data set."""
+        """Our key, or the paper's data set if we do not have it."""
         return self.ours or self.adapter
 
     @property
     def name(self) -> str:
-        """The paper's name, or else our key."""
+        """The paper's name, or our key if it is not in the paper."""
         return PAPER_NAMES.get(self.adapter, self.dataset)
 
 
@@ -37,8 +38,9 @@ AVERAGE_COLUMN = Column(AVERAGE, "")
 
 
 class Cell(NamedTuple):
-    """One figure of a table. dataset, name: as of `Column`, or the average; ours_low, ours_high: 95 % interval of ours_auc;
-    n_real, n_fake: videos, of which coverage were scored; status: one of those above; experiment: whose figures ours are."""
+    """One cell of a table. dataset, name: those of the `Column`, or of the average; ours_low, ours_high: 95 % interval of ours_auc;
+    n_real, n_fake: numbers of videos; coverage: share of them that was scored; status: one of the constants above; experiment: name of
+    the experiment that gave our numbers."""
 
     dataset: str
     name: str
@@ -56,15 +58,15 @@ class Cell(NamedTuple):
 
 
 def columns_of(params: Params, paper: Iterable[str]) -> list[Column]:
-    """The paper's data sets, each with the first of ours of that layout (at c23, as the paper's are), then our others."""
+    """The paper's data sets, each with our first data set of that layout at c23 compression (as in the paper), then our other data sets."""
     ours = {name: layout_of(name, dataset) for name, dataset in params.datasets.items() if dataset.compression == _COMPRESSION}
-    columns = [Column(next((name for name, adapter in ours.items() if adapter == wanted), None), wanted) for wanted in paper]
-    taken = {column.ours for column in columns}
-    return columns + [Column(name, "") for name in params.datasets if name not in taken]
+    columns = [Column(next((name for name, layout in ours.items() if layout == adapter), None), adapter) for adapter in paper]
+    matched = {column.ours for column in columns}
+    return columns + [Column(name, "") for name in params.datasets if name not in matched]
 
 
 def cell(column: Column, found: Experiment | None, auc: Figures, ap: Figures) -> Cell:
-    """A data set's cell. found: our experiment for it; auc, ap: the paper's figures by data set."""
+    """The cell of a data set. found: our experiment, None if there is none; auc, ap: the paper's numbers by data set."""
     blank = Cell(column.dataset, column.name, auc.get(column.adapter), paper_ap=ap.get(column.adapter))
     if found is None:
         return blank
@@ -82,11 +84,11 @@ def cell(column: Column, found: Experiment | None, auc: Figures, ap: Figures) ->
 
 
 def average(cells: Sequence[Cell], paper: float | None, column: Column) -> Cell:
-    """The mean of cells, ours only where each of them has a figure of ours. paper: the mean that the paper prints."""
+    """The mean over cells; ours is only defined if all cells have our number. paper: the mean printed in the paper."""
     blank = Cell(column.dataset, column.name, paper)
-    lacking = [item.status for item in cells if item.ours_auc is None]
-    if lacking:
-        return blank._replace(status=lacking[0])
+    missing = [item.status for item in cells if item.ours_auc is None]
+    if missing:
+        return blank._replace(status=missing[0])
     values = [item.ours_auc for item in cells if item.ours_auc is not None]
     return blank._replace(ours_auc=round(sum(values) / len(values), _DECIMALS), status=RUN)
 

@@ -1,9 +1,9 @@
-"""Rows of the table of experiments, from what the pipeline's record of experiments says in plain dictionaries."""
+"""Rows of experiments.csv, from DVC's list of experiments as plain dictionaries."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -13,9 +13,9 @@ from laanet_core.reporting.paper.experiments import MEASURED, Experiment, layout
 
 WORKSPACE = "workspace"
 UNFINISHED = "queued, running or failed; see 'dvc queue status'"
-NO_SCORES = "without scores of any data set; run 'dvc repro', or the experiment again"
-CHANGED = "with parameters changed after scoring; run 'dvc repro', or the experiment again"
-OTHER_VERSION = "with parameters that this version does not take"
+NO_SCORES = "no scores of any data set; run 'dvc repro' or the experiment again"
+CHANGED = "parameters changed after scoring; run 'dvc repro' or the experiment again"
+OTHER_VERSION = "parameters that this version does not accept"
 
 _REV_DIGITS = 7
 _PARAMS = "params.yaml"
@@ -26,7 +26,7 @@ LockOf = Callable[[str], Mapping[str, Any]]
 
 
 class Run(NamedTuple):
-    """A finished run. name: of its experiment, branch, or `workspace`; rev: full revision; data: its parameters and metrics by file."""
+    """A finished run. name: of its experiment or branch, or `workspace`; rev: full revision; data: its parameters and metrics by file."""
 
     name: str
     rev: str
@@ -34,7 +34,8 @@ class Run(NamedTuple):
 
 
 class Collected(NamedTuple):
-    """rows: the oldest run first; left_out: reason -> names of runs; n_experiments, n_runs: with the branch's and workspace's."""
+    """Result of `collect`. rows: oldest run first; left_out: reason -> names of runs; n_experiments: without the branch's and the
+    workspace's own runs; n_runs: with them."""
 
     rows: list[Experiment]
     left_out: dict[str, list[str]]
@@ -43,12 +44,12 @@ class Collected(NamedTuple):
 
 
 def collect(states: Sequence[State], head: str, lock_of: LockOf) -> Collected:
-    """One row for each finished run and data set.
+    """Collect one row per finished run and data set.
 
-    states: what `dvc exp show --json` prints: the workspace and commits, each with the experiments that began there;
-    head: full revision whose own run counts, as that of the workspace does where it differs from all others;
-    lock_of: revision or `workspace` -> its dvc.lock, which tells the parameters that a stage last ran with.
-    A run whose parameters were changed since is left out: the scores in its files are not theirs.
+    states: output of `dvc exp show --json`: the workspace and commits, each with the experiments that started from it;
+    head: full revision of the current commit, whose own run is included; so is that of the workspace if it differs from all others;
+    lock_of: revision or `workspace` -> its dvc.lock, which records the parameters of the last run of each stage.
+    A run whose parameters were changed after scoring is left out, since its scores do not belong to these parameters.
     """
     experiments = [item for state in states for item in state["experiments"] or []]
     left_out: dict[str, list[str]] = defaultdict(list)
@@ -65,7 +66,7 @@ def collect(states: Sequence[State], head: str, lock_of: LockOf) -> Collected:
 
 
 def _finished(experiment: State) -> bool:
-    """Whether it ended well; the record of one that failed shows the metrics of the commit it began at."""
+    """Whether the experiment succeeded; the record of a failed one shows the metrics of the commit that it started from."""
     state = (experiment["executor"] or {}).get("state")
     return state in {None, "success"} and not experiment["revs"][0]["error"]
 
@@ -76,20 +77,17 @@ def _name(experiment: State) -> str:
 
 
 def _runs(states: Sequence[State], finished: Sequence[State], head: str) -> list[Run]:
-    """The branch's own run and the experiments by time, then the workspace's where it is none of them."""
+    """The branch's own run and the experiments by time, then the workspace's run if it differs from all of them."""
     runs = [Run(state["name"] or head[:_REV_DIGITS], head, state["data"]) for state in states if state["rev"] == head]
     runs += [Run(_name(item), item["revs"][0]["rev"], item["revs"][0]["data"]) for item in finished]
     runs = sorted((run for run in runs if run.data), key=lambda run: (run.data["timestamp"], run.name))
-    here = [Run(WORKSPACE, WORKSPACE, state["data"]) for state in states if state["rev"] == WORKSPACE and state["data"]]
-    return runs + [run for run in here if not any(_same(run, other) for other in runs)]
-
-
-def _same(run: Run, other: Run) -> bool:
-    return all(run.data[part] == other.data[part] for part in ("params", "metrics"))
+    workspace = [Run(WORKSPACE, WORKSPACE, state["data"]) for state in states if state["rev"] == WORKSPACE and state["data"]]
+    results = [(run.data["params"], run.data["metrics"]) for run in runs]
+    return runs + [run for run in workspace if (run.data["params"], run.data["metrics"]) not in results]
 
 
 def _rows(run: Run, lock: Mapping[str, Any]) -> list[Experiment] | str:
-    """Rows of one run, or why there are none."""
+    """Rows of one run, or the reason why there are none."""
     given = run.data["params"].get(_PARAMS, {}).get("data", {})
     try:
         params = Params.model_validate(given)
@@ -104,25 +102,21 @@ def _rows(run: Run, lock: Mapping[str, Any]) -> list[Experiment] | str:
 
 
 def _metrics(run: Run, dataset: str) -> Mapping[str, Any]:
-    """A data set's metrics.json, empty where it is missing; keys without a value are left out of it."""
-    found: Mapping[str, Any] = run.data["metrics"].get(f"reports/{dataset}/metrics.json", {}).get("data", {})
-    return found
+    """Content of a data set's metrics.json without undefined measures; empty if the file is missing."""
+    metrics: Mapping[str, Any] = run.data["metrics"].get(f"reports/{dataset}/metrics.json", {}).get("data", {})
+    return metrics
 
 
-def _changed(given: Mapping[str, Any], stages: Mapping[str, Any], dataset: str, learnt: str) -> bool:
-    """Whether a stage behind the data set's scores last ran with other parameters than are given, or never."""
+def _changed(given: Mapping[str, Any], stages: Mapping[str, Any], dataset: str, training_set: str) -> bool:
+    """Whether a stage behind the data set's scores last ran with other parameters than the given ones, or never ran."""
     score = f"evaluate@{dataset}"
-    names = [score, "train", *(f"{step}@{name}" for step in _STEPS for name in {dataset, learnt})]
-    recorded = ((key, value) for name in names for key, value in _recorded(stages, name))
-    return score not in stages or any(_value(given, key) != value for key, value in recorded)
-
-
-def _recorded(stages: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:
-    yield from stages.get(name, {}).get("params", {}).get(_PARAMS, {}).items()
+    names = [score, "train", *(f"{step}@{name}" for step in _STEPS for name in {dataset, training_set})]
+    recorded = [stages.get(name, {}).get("params", {}).get(_PARAMS, {}) for name in names]
+    return score not in stages or any(_value(given, key) != value for params in recorded for key, value in params.items())
 
 
 def _value(given: Mapping[str, Any], dotted: str) -> Any:
-    """The value of a dotted key, None where there is none."""
+    """The value of a dotted key, None if there is none."""
     value: Any = given
     for part in dotted.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None

@@ -1,4 +1,4 @@
-"""The table of experiments: what each set differently in the tables of the paper, what it scored, and a digest of all else."""
+"""The table of experiments, experiments.csv: parameters that the paper's tables vary, results, and a digest of all other parameters."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from laanet_core.datasets.layouts import LAYOUTS
 from laanet_core.params import DatasetParams, Params
 from laanet_core.store.csv_io import read_table, write_table
 
-# What the tables of the paper vary: columns of their own.
+# Parameters that the paper's tables vary; they have columns of their own.
 _VARIED = {"": ["lambda1", "lambda2"], "model": ["pyramid", "levels", "heads"], "synthesis": ["method"]}
-# What cannot change an AUC, an AP or their intervals.
+# Parameters that cannot change an AUC, an AP or their intervals.
 _IDLE = {
     "": ["assets", "quality", "robustness"],
     "train": ["keep_last", "save_every", "log_every"],
     "evaluate": ["threshold", "gallery"],
 }
 MEASURED = ["auc", "auc_low", "auc_high", "ap", "n_real", "n_fake", "coverage"]
-"""Columns that are keys of metrics.json."""
+"""Columns taken from metrics.json."""
 
 _DIGITS = 12
 
@@ -29,9 +29,10 @@ _DIGITS = 12
 class Experiment(NamedTuple):
     """One experiment on one data set.
 
-    experiment: its name, a branch's, or `workspace`; rev: short git revision, empty for the workspace; dataset: key under `datasets`;
-    adapter: its folder layout; levels: of the pyramid, such as `6,5,4,3`; heads: in alphabetical order; method: of the pseudo-fakes;
-    auc, auc_low, auc_high, ap, coverage: fractions, None where not defined; rest: digest of every other parameter behind the score.
+    experiment: name of the experiment or branch, or `workspace`; rev: short git revision, empty for the workspace; dataset: key under
+    `datasets`; adapter: its folder layout; levels: of the pyramid, such as `6,5,4,3`; heads: in alphabetical order; method: of the
+    pseudo-fakes; auc, auc_low, auc_high, ap, coverage: fractions, None if undefined; rest: digest of all other parameters that affect
+    the scores.
     """
 
     experiment: str
@@ -60,12 +61,12 @@ def write_experiments(path: Path, experiments: Iterable[Experiment]) -> None:
 
 
 def read_experiments(path: Path) -> list[Experiment]:
-    """Read it back, in the order of the file; raises LaanetError when it is missing or has other columns."""
+    """Read reports/experiments.csv in the order of the file; raises LaanetError if it is missing or has other columns."""
     return [_typed(row) for row in read_table(path, Experiment._fields)]
 
 
 def varied(params: Params) -> dict[str, Any]:
-    """The columns that the tables of the paper vary, of an experiment with these parameters."""
+    """Values of the columns that the paper's tables vary, for an experiment with these parameters."""
     model = params.model
     return {
         "lambda1": params.lambda1, "lambda2": params.lambda2, "pyramid": model.pyramid, "levels": ",".join(map(str, model.levels)),
@@ -74,16 +75,16 @@ def varied(params: Params) -> dict[str, Any]:
 
 
 def rest_digest(params: Params, dataset: str) -> str:
-    """12 hexadecimal digits of the SHA-256 of all parameters behind the score of a data set that no table of the paper varies.
+    """Digest (first 12 hexadecimal digits of SHA-256) of all parameters that affect a data set's scores and that no table varies.
 
-    Other data sets than this and the one learnt from do not count, the demo's clips only where one of these is the demo; defaults
-    count as if they were written out.
+    It covers only this data set and the training set, and the parameters of the demo's clips only if one of them is the demo. Omitted
+    parameters count with their default values.
     """
     behind = params.model_dump(mode="json")
     for section, names in [*_VARIED.items(), *_IDLE.items()]:
         for name in names:
             del (behind[section] if section else behind)[name]
-    behind["datasets"] = {name: behind["datasets"][name] for name in _used(params, dataset)}
+    behind["datasets"] = {name: behind["datasets"][name] for name in {dataset, params.train.dataset}}
     for name, entry in behind["datasets"].items():
         del entry["layout"]
         entry["adapter"] = layout_of(name, params.datasets[name])  # its name in the digests of earlier versions
@@ -94,12 +95,8 @@ def rest_digest(params: Params, dataset: str) -> str:
 
 
 def layout_of(name: str, params: DatasetParams) -> str:
-    """The folder layout by which a data set is read."""
+    """The name of a data set's folder layout."""
     return params.layout or (name if name in LAYOUTS else "folder")
-
-
-def _used(params: Params, dataset: str) -> set[str]:
-    return {dataset, params.train.dataset}
 
 
 def _typed(row: dict[str, str]) -> Experiment:

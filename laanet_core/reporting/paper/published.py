@@ -1,7 +1,7 @@
-"""The numbers that the paper and others published, to stand beside our own: video level, per cent, FF++ and others at c23.
+"""Published numbers of the paper and of independent re-runs, to compare ours with: video level, per cent, FF++ and others at c23.
 
-Copied from the text of Tables 1 to 5 of Nguyen et al., CVPR 2024, as printed. Data sets go by the names of their folder layouts
-(`laanet_core.datasets`): the paper's 'DFDC' is the preview set, here `dfdcp`.
+Copied as printed from Tables 1 to 5 of Nguyen et al., CVPR 2024. Data sets are named by their folder layouts (`laanet_core.datasets`);
+the paper's 'DFDC' is the preview set, here `dfdcp`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Figures = dict[str, float]
 
 
 class Method(NamedTuple):
-    """A row of Table 1. real, fake: trained on real videos, on the data set's fakes; auc, ap: data set -> figure, where one is printed."""
+    """A row of Table 1. real, fake: whether trained on real videos and on the data set's fakes; auc, ap: data set -> printed number."""
 
     name: str
     real: bool
@@ -27,7 +27,7 @@ class Method(NamedTuple):
 
 
 class Robust(NamedTuple):
-    """A row of Table 2. fake: trained on the data set's fakes; auc: corruption -> figure on FF++."""
+    """A row of Table 2. fake: whether trained on the data set's fakes; auc: corruption -> AUC on FF++."""
 
     name: str
     fake: bool
@@ -35,9 +35,9 @@ class Robust(NamedTuple):
 
 
 class Ablation(NamedTuple):
-    """A row of Table 3: whether it has the consistency branch, the heat-map branch and E-FPN; auc: data set, or `avg` -> figure.
+    """A row of Table 3: whether it has the consistency branch, the heat-map branch and E-FPN; auc: data set or `avg` -> AUC.
 
-    misprinted: the marks are printed as here, and are those of another row.
+    misprinted: whether the printed marks, which are given here, repeat those of another row.
     """
 
     consistency: bool
@@ -48,7 +48,7 @@ class Ablation(NamedTuple):
 
 
 class Levels(NamedTuple):
-    """A row of Table 4: the levels used; fpn, efpn: data set -> AUC. With F6 alone both are the same network, printed once."""
+    """A row of Table 4. levels: those used; fpn, efpn: data set -> AUC. With F6 alone both are the same network, printed once."""
 
     row: str
     levels: tuple[int, ...]
@@ -57,7 +57,7 @@ class Levels(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """A row of Table 5: weights of the heat-map and of the consistency loss; auc: data set, or `avg` -> figure."""
+    """A row of Table 5: weights of the heat-map and of the consistency loss; auc: data set or `avg` -> AUC."""
 
     lambda1: float
     lambda2: float
@@ -65,9 +65,9 @@ class Weights(NamedTuple):
 
 
 class Published(NamedTuple):
-    """One data set of the paper's Table 1: AUC and AP with SBI and with BI, its mean Mask-SSIM, and what independent re-runs found.
+    """One data set of the paper's Table 1: AUC and AP with SBI and with BI, its mean Mask-SSIM, and results of independent re-runs.
 
-    adapter: name of the folder layout, by which our data sets are matched.
+    adapter: name of the folder layout, which our data sets are matched by.
     """
 
     adapter: str
@@ -81,12 +81,12 @@ class Published(NamedTuple):
 
 
 def _figures(columns: str, *values: float | None) -> Figures:
-    """Column -> figure; None is the table's dash."""
+    """Column -> number; None is a dash in the table."""
     return {name: value for name, value in zip(columns.split(), values, strict=True) if value is not None}
 
 
 def _method(name: str, marks: str, *values: float | None) -> Method:
-    """A row of Table 1. marks: of `real` and `fake`; values: FF++'s AUC, then AUC and AP of each other data set."""
+    """A row of Table 1. marks: subset of `real fake`; values: AUC of FF++, then AUC and AP of each other data set."""
     auc = _figures("ffpp cdf2 dfw dfd dfdcp", values[0], *values[1::2])
     return Method(name, "real" in marks, "fake" in marks, auc, _figures("cdf2 dfw dfd dfdcp", *values[2::2]))
 
@@ -101,7 +101,7 @@ def _ablation(marks: str, *values: float, misprinted: bool = False) -> Ablation:
 
 
 def _levels(row: str, lowest: int, *values: float) -> Levels:
-    """A row of Table 4. values: FPN and E-FPN of each data set, or one for both of them."""
+    """A row of Table 4. values: for each data set FPN and E-FPN, or one value for both."""
     columns = "cdf2 dfd dfw dfdcp"
     fpn, efpn = (values, values) if len(values) == 4 else (values[::2], values[1::2])
     return Levels(row, tuple(range(6, lowest - 1, -1)), _figures(columns, *fpn), _figures(columns, *efpn))
@@ -186,7 +186,7 @@ def _published(adapter: str, title: str, rerun: str = "") -> Published:
 
 PAPER = [
     _published("ffpp", "FaceForensics++", "AUC 95.38 with the authors' weights"),
-    _published("cdf2", "Celeb-DF v2", "AUC 92.34 with the authors' weights, 76.3 trained anew"),
+    _published("cdf2", "Celeb-DF v2", "AUC 92.34 with the authors' weights, 76.3 when trained again"),
     _published("dfw", "WildDeepfake"),
     _published("dfd", "DeepFakeDetection"),
     _published("dfdcp", "DFDC Preview (the paper's 'DFDC')"),

@@ -1,4 +1,4 @@
-"""Tables 1, 3, 4 and 5 of the paper with our experiments beside the paper's figures; all figures are per cent."""
+"""Tables 1, 3, 4 and 5 of the paper, with our experiments next to the paper's numbers, in per cent."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from laanet_core.store.csv_io import write_table
 
 FULL_LEVELS = (6, 5, 4, 3)
 BOTH_HEADS = frozenset({"consistency", "heatmap"})
-MISPRINT = "the paper prints the first row's marks again; it is C alone or E-FPN alone"
+MISPRINT = "the paper repeats the first row's marks here; this must be C alone or E-FPN alone"
 NOT_IN_PAPER = "not in the paper"
 
 
 class Row(NamedTuple):
-    """A row of a table. marks: column -> what stands there; cells: one a data set of the paper, one for each other set
-    of ours, and the paper's average where it has one."""
+    """A row of a table. marks: column -> text of the cell; cells: one per data set of the paper, one for each further data set of ours,
+    and the average if the paper has one."""
 
     label: str
     marks: dict[str, str]
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 class PaperTable(NamedTuple):
-    """One table. number: the paper's."""
+    """One table. number: its number in the paper."""
 
     number: int
     title: str
@@ -39,7 +39,7 @@ class PaperTable(NamedTuple):
 
 
 class PaperTables(NamedTuple):
-    """tables: 1, 3, 4 and 5; used, left_out: experiments' rows with the current parameters, and with others or of other data sets."""
+    """tables: 1, 3, 4 and 5; used: number of rows of experiments.csv with the current parameters; left_out: number of all other rows."""
 
     tables: list[PaperTable]
     used: int
@@ -47,7 +47,7 @@ class PaperTables(NamedTuple):
 
 
 class _Runs(NamedTuple):
-    """The experiments that may stand in the tables: (data set, setting) -> the last of them in the file."""
+    """The experiments that the tables may contain. found: (data set, setting) -> the last such experiment in the file."""
 
     params: Params
     found: Mapping[tuple[str | None, Setting | None], Experiment]
@@ -56,7 +56,7 @@ class _Runs(NamedTuple):
         return columns_of(self.params, [name for name in paper if name != AVERAGE])
 
     def cells(self, setting: Setting | None, columns: Sequence[Column], auc: Figures, ap: Figures | None = None) -> list[Cell]:
-        """A row's cells; setting: of the network that the row asks for, None where it is none of this project's."""
+        """The cells of a row; setting: that of the row's network, None if the row is not a network of this project."""
         return [cell(column, self.found.get((column.ours, setting)), auc, ap or {}) for column in columns]
 
     def setting(self, pyramid: str, levels: Sequence[int], heads: frozenset[str], method: str = "sbi") -> Setting:
@@ -66,8 +66,8 @@ class _Runs(NamedTuple):
 def paper_tables(experiments: Sequence[Experiment], params: Params) -> PaperTables:
     """Tables 1, 3, 4 and 5 from the rows of experiments.csv.
 
-    Only experiments whose other parameters are the current ones count, and of several that fit a cell the last of the file.
-    What a table does not vary is the paper's network, its SBI fakes and, but for Table 5, the current lambda1 and lambda2.
+    Only experiments whose other parameters equal the current ones are used; if several match a cell, the last one in the file is used.
+    Parameters that a table does not vary are the paper's network, SBI fakes and, except in Table 5, the current lambda1 and lambda2.
     """
     current = {name: rest_digest(params, name) for name in params.datasets}
     used = [item for item in experiments if item.rest == current.get(item.dataset)]
@@ -77,7 +77,7 @@ def paper_tables(experiments: Sequence[Experiment], params: Params) -> PaperTabl
 
 
 def write_paper_tables(experiments: Sequence[Experiment], params: Params, out: Path) -> None:
-    """Write table1.csv, table3.csv, table4.csv and table5.csv: one line a row and data set."""
+    """Write table1.csv, table3.csv, table4.csv and table5.csv, with one line per row and data set."""
     for table in paper_tables(experiments, params).tables:
         marks = list(table.rows[0].marks)
         lines = (
@@ -107,7 +107,7 @@ def _table3(runs: _Runs) -> PaperTable:
     printed = [_ablation_row(item, columns, runs) for item in published.TABLE3]
     others = [published.Ablation(True, False, False, {}), published.Ablation(False, False, True, {})]
     added = [_ablation_row(item, columns, runs)._replace(note=NOT_IN_PAPER) for item in others]
-    return PaperTable(3, "Ablation: consistency branch (C), heat-map branch (H), E-FPN", printed + added)
+    return PaperTable(3, "Ablation of consistency branch (C), heat-map branch (H) and E-FPN", printed + added)
 
 
 def _ablation_row(item: published.Ablation, columns: Sequence[Column], runs: _Runs) -> Row:
@@ -139,7 +139,7 @@ def _level_rows(item: published.Levels, columns: Sequence[Column], runs: _Runs) 
 
 
 def _mean_row(pyramid: str, paper: Figures, rows: Sequence[Row], columns: Sequence[Column]) -> Row:
-    """The mean over a pyramid's levels, of which the first is both pyramids'."""
+    """The mean over the rows of a pyramid; the row of F6 alone belongs to both pyramids."""
     lines = [row.cells for row in rows if row.marks["pyramid"] in {"both", pyramid}]
     cells = [average(cells, paper.get(column.adapter), column) for column, *cells in zip(columns, *lines, strict=True)]
     return Row(AVERAGE, {"pyramid": pyramid, "levels": ""}, cells)
@@ -157,7 +157,7 @@ def _table5(runs: _Runs) -> PaperTable:
 
 
 def _with_average(cells: list[Cell], columns: Sequence[Column], paper: Figures) -> list[Cell]:
-    """The cells, then the mean of those of the paper's data sets."""
+    """The cells, followed by their mean over the paper's data sets."""
     of_paper = [item for item, column in zip(cells, columns, strict=True) if column.adapter]
     return [*cells, average(of_paper, paper.get(AVERAGE), AVERAGE_COLUMN)]
 

@@ -1,4 +1,4 @@
-"""Bins of Mask-SSIM: their names, their edges, their measures, and how far these lie apart."""
+"""Mask-SSIM bins: names, edges, measures, and the spread of the AUC over the bins."""
 
 import math
 
@@ -16,7 +16,7 @@ def counts(values: list[float], edges: list[float]) -> list[int]:
     return [sum(bin_label(value, edges) == name for value in values) for name in bin_labels(edges)]
 
 
-def test_bins_are_half_open_but_the_last_holds_its_upper_edge() -> None:
+def test_bins_are_half_open_but_the_last_includes_its_upper_edge() -> None:
     edges = [0.0, 0.8, 0.85, 1.0]
     assert bin_labels(edges) == ["0.00-0.80", "0.80-0.85", "0.85-1.00"]
     assert [bin_label(value, edges) for value in (0.0, 0.7999, 0.8, 0.85, 1.0)] == [
@@ -29,7 +29,7 @@ def test_bin_names_show_every_digit_of_their_edges() -> None:
     assert bin_labels([0.9, 0.975, 1.0]) == ["0.90-0.975", "0.975-1.00"]
 
 
-def test_each_bin_sets_its_own_fakes_against_all_reals() -> None:
+def test_each_bin_compares_its_own_fakes_with_all_reals() -> None:
     low, middle, high = score_bins([0.2, 0.6], [0.1, 0.9, 0.4], ["0.00-0.50", "0.50-0.90", "0.50-0.90"], [0, 0.5, 0.9, 1], 50, seed=1)
     assert (low.n_real, low.n_fake, low.auc) == (2, 1, 0.0)
     assert (middle.n_real, middle.n_fake) == (2, 2)
@@ -38,19 +38,19 @@ def test_each_bin_sets_its_own_fakes_against_all_reals() -> None:
     assert high == ("0.90-1.00", 0.9, 1, 2, 0, None, None, None, None, None, None, 1.0)
 
 
-def test_bins_without_reals_are_there_and_empty() -> None:
+def test_bins_without_reals_have_no_measures() -> None:
     (only,) = score_bins([], [0.9], ["0.00-1.00"], [0, 1], 50, seed=1)
     assert only == ("0.00-1.00", 0, 1, 0, 1, None, None, None, None, None, None, 1.0)
 
 
-def test_videos_without_a_score_lower_the_coverage_of_their_bin_and_count_nowhere_else() -> None:
+def test_videos_without_a_score_only_lower_the_coverage_of_their_bin() -> None:
     low, high = score_bins([0.2, None, 0.6], [0.1, None, 0.9], ["0.00-0.50", "0.00-0.50", "0.50-1.00"], [0, 0.5, 1], 50, seed=1)
     assert (low.n_real, low.n_fake, low.coverage) == (2, 1, 3 / 5)
     assert (high.n_real, high.n_fake, high.coverage) == (2, 1, 3 / 4)
     assert score_bins([], [], [], [0, 1], 50, seed=1)[0].coverage is None
 
 
-def test_measures_of_a_bin_are_those_of_scikit_learn_within_intervals_of_their_own_key() -> None:
+def test_measures_of_a_bin_equal_scikit_learns_and_intervals_depend_only_on_seed_and_bin() -> None:
     source = np.random.default_rng(2)
     reals, fakes = source.normal(size=40), source.normal(size=60) + 1
     names = ["0.00-0.80"] * 25 + ["0.80-1.00"] * 35
@@ -70,36 +70,36 @@ def test_measures_of_a_bin_are_those_of_scikit_learn_within_intervals_of_their_o
     assert score_bins(list(reals), list(fakes[25:]), names[25:], [0, 0.8, 1], 200, seed=1)[1] == found[1]
 
 
-def test_columns_beyond_the_promised_ones_stand_last() -> None:
+def test_columns_beyond_the_documented_ones_come_last() -> None:
     assert BIN_COLUMNS == ["bin", "low", "high", "n_real", "n_fake", "auc", "ap", "auc_low", "auc_high", "ap_low", "ap_high", "coverage"]
 
 
-def test_quantile_bins_hold_equally_many_values() -> None:
+def test_quantile_bins_contain_equal_numbers_of_values() -> None:
     values = [0.5123, 0.6, 0.71, 0.72, 0.83, 0.85, 0.95, 0.9601]
     assert quantile_edges(values, 4) == [0.512, 0.682, 0.775, 0.875, 0.961]
     assert counts(values, quantile_edges(values, 4)) == [2, 2, 2, 2]
 
 
-def test_order_of_the_values_does_not_matter() -> None:
+def test_quantile_edges_do_not_depend_on_the_order_of_the_values() -> None:
     values = list(np.random.default_rng(4).random(101))
     edges = quantile_edges(values, 5)
     assert edges == quantile_edges(sorted(values), 5)
     assert counts(values, edges) == pytest.approx([20.2] * 5, abs=1.5)  # the edges are rounded
 
 
-def test_ties_leave_fewer_bins() -> None:
+def test_ties_give_fewer_quantile_bins() -> None:
     values = [0.2, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.95]
     assert quantile_edges(values, 4) == [0.2, 0.9, 0.95]
     assert counts(values, quantile_edges(values, 4)) == [1, 7]
 
 
 @pytest.mark.parametrize(("value", "edges"), [(0.9, [0.9, 0.901]), (1.0, [0.999, 1.0]), (0.9004, [0.9, 0.901]), (0.0, [0.0, 0.001])])
-def test_one_value_has_one_bin(value: float, edges: list[float]) -> None:
+def test_equal_values_give_one_quantile_bin(value: float, edges: list[float]) -> None:
     assert quantile_edges([value] * 3, 5) == edges
     assert counts([value] * 3, edges) == [3]
 
 
-def test_no_values_have_the_bin_of_everything() -> None:
+def test_no_values_give_one_bin_from_0_to_1() -> None:
     assert quantile_edges([], 5) == [0.0, 1.0]
 
 
@@ -116,17 +116,17 @@ def test_every_value_is_in_a_bin_between_ascending_edges_of_three_decimals(value
 
 
 @pytest.mark.parametrize("value", [0.57, math.nextafter(0.57, 0), math.nextafter(0.57, 1), 0.29])
-def test_outer_edges_never_cut_off_the_last_bit(value: float) -> None:
+def test_rounded_outer_edges_contain_all_values(value: float) -> None:
     edges = quantile_edges([value, 0.8, math.nextafter(0.58, 1), 0.9], 2)
     assert edges[0] <= value < edges[-1]
 
 
-def test_spread_is_over_the_bins_that_have_an_auc() -> None:
+def test_spread_covers_the_bins_with_an_auc() -> None:
     found = spread([0.6, None, 0.9, 0.9])
     assert (found.n_bins, found.lowest, found.highest) == (3, 0.6, 0.9)
     assert found.deviation == pytest.approx(math.sqrt((0.2**2 + 2 * 0.1**2) / 3))
 
 
-def test_spread_of_one_bin_is_zero_and_of_none_nothing() -> None:
+def test_spread_of_one_bin_is_zero_and_of_no_bins_undefined() -> None:
     assert spread([0.7]) == (1, 0.7, 0.7, 0.0)
     assert spread([None]) == spread([]) == (0, None, None, None)

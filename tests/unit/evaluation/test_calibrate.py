@@ -1,4 +1,4 @@
-"""`laanet calibrate`: what it fits, what it leaves alone, and what it refuses."""
+"""`laanet calibrate`: fitted calibrations, unchanged weights, and error messages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def reports(checkpoint: Path, tmp_path: Path) -> Path:
-    """The report of a data set of 40 videos with two frames, of which each has a second face that would mislead."""
+    """The results of a data set of 40 videos of two frames, each frame with a second face that would spoil the fit."""
     folder = tmp_path / "reports"
     logits, fake = drawn(6, 40, 0.5, -0.5)
     videos = [{"video_id": f"v{n}", "label": int(label), "split": "val"} for n, label in enumerate(fake)]
@@ -58,28 +58,30 @@ def calibrate(checkpoint: Path, reports: Path, out: Path) -> Result:
     return CliRunner().invoke(app, ["calibrate", str(checkpoint), str(reports), str(out)])
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["scoring.json", "no scoring.json"])
-def test_the_command_fits_on_the_largest_faces_and_leaves_the_weights(checkpoint: Path, reports: Path, tmp_path: Path, told: bool) -> None:
-    if not told:
+@pytest.mark.parametrize("has_scoring", [True, False], ids=["scoring.json", "no scoring.json"])
+def test_calibrate_fits_on_the_largest_faces_and_keeps_the_weights(
+    checkpoint: Path, reports: Path, tmp_path: Path, has_scoring: bool
+) -> None:
+    if not has_scoring:
         (reports / "scoring.json").unlink()
     done = calibrate(checkpoint, reports, tmp_path / "out.safetensors")
     assert (done.exit_code, done.stderr, done.stdout.count("\n")) == (0, "", 1)
     logits, fake = drawn(6, 40, 0.5, -0.5)
-    wanted = fit_calibrations(np.concatenate([logits, logits + 1]), np.tile(fake, 2), f"{reports} (val)")
-    assert load_model(tmp_path / "out.safetensors").calibrations == wanted
-    assert f"{wanted.n_real} real and {wanted.n_fake} fake faces" in done.stdout
+    expected = fit_calibrations(np.concatenate([logits, logits + 1]), np.tile(fake, 2), f"{reports} (val)")
+    assert load_model(tmp_path / "out.safetensors").calibrations == expected
+    assert f"{expected.n_real} real and {expected.n_fake} fake faces" in done.stdout
     before, after = load_file(checkpoint), load_file(tmp_path / "out.safetensors")
     assert before.keys() == after.keys()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert load_model(checkpoint).calibrations is None
 
 
-def test_scores_the_wrong_way_round_are_called_inverted(checkpoint: Path, reports: Path, tmp_path: Path) -> None:
-    def turned_round(rows: list[dict[str, str]]) -> None:
+def test_scores_that_are_lower_for_fakes_are_reported_as_inverted(checkpoint: Path, reports: Path, tmp_path: Path) -> None:
+    def invert_labels(rows: list[dict[str, str]]) -> None:
         for row in rows:
             row["label"] = str(1 - int(row["label"]))
 
-    rewrite(reports / "scores.csv", turned_round)
+    rewrite(reports / "scores.csv", invert_labels)
     done = calibrate(checkpoint, reports, tmp_path / "out.safetensors")
     assert (done.exit_code, done.stdout.count("\n"), done.stderr.count("\n")) == (0, 1, 2)
     assert (
@@ -87,7 +89,7 @@ def test_scores_the_wrong_way_round_are_called_inverted(checkpoint: Path, report
     )
 
 
-def test_what_evaluation_writes_can_be_calibrated_on_and_is_then_used(checkpoint: Path, tmp_path: Path) -> None:
+def test_results_of_the_evaluation_can_be_calibrated_on_and_the_calibration_is_used(checkpoint: Path, tmp_path: Path) -> None:
     data = DataSet(tmp_path, checkpoint)
     for seed in range(4):
         data.add(f"real/{seed}", 0, seed)
@@ -112,7 +114,7 @@ def test_what_evaluation_writes_can_be_calibrated_on_and_is_then_used(checkpoint
 
 
 def rewrite(path: Path, change: Callable[[list[dict[str, str]]], None]) -> None:
-    """Change the rows of a table; columns are those of its first row."""
+    """Apply a change to the rows of a table; its columns are those of the first row afterwards."""
     with path.open() as file:
         rows = list(csv.DictReader(file))
     change(rows)
@@ -132,16 +134,18 @@ def without(column: str) -> Callable[[list[dict[str, str]]], None]:
     [
         ("scores.csv", without("label"), "scores.csv: has no column 'label'"),
         ("frame_scores.csv", without("logit"), "frame_scores.csv: has no column 'logit'"),
-        ("frame_scores.csv", lambda rows: rows[4].update(logit="high"), "frame_scores.csv, line 6: logit 'high' is no finite number"),
-        ("frame_scores.csv", lambda rows: rows[0].update(logit="inf"), "frame_scores.csv, line 2: logit 'inf' is no finite number"),
-        ("frame_scores.csv", lambda rows: rows[0].update(logit=""), "frame_scores.csv, line 2: logit '' is no finite number"),
+        ("frame_scores.csv", lambda rows: rows[4].update(logit="high"), "frame_scores.csv, line 6: logit 'high' is not a finite number"),
+        ("frame_scores.csv", lambda rows: rows[0].update(logit="inf"), "frame_scores.csv, line 2: logit 'inf' is not a finite number"),
+        ("frame_scores.csv", lambda rows: rows[0].update(logit=""), "frame_scores.csv, line 2: logit '' is not a finite number"),
         ("frame_scores.csv", lambda rows: rows[0].update(video_id="x"), "frame_scores.csv, line 2: video 'x' is not in scores.csv"),
         ("scores.csv", lambda rows: rows[1].update(label="fake"), "scores.csv, line 3: label 'fake'"),
         ("scores.csv", lambda rows: rows[1].update(video_id="v0"), "scores.csv, line 3: video 'v0' is listed twice"),
         ("scores.csv", lambda rows: [row.update(label="1") for row in rows], "reports: calibration: 0 real and 80 fake faces"),
     ],
 )
-def test_a_bad_table_is_one_line(name: str, change: Any, words: str, checkpoint: Path, reports: Path, tmp_path: Path) -> None:
+def test_an_invalid_table_is_reported_in_one_line(
+    name: str, change: Any, words: str, checkpoint: Path, reports: Path, tmp_path: Path
+) -> None:
     rewrite(reports / name, change)
     assert_refused(calibrate(checkpoint, reports, tmp_path / "out.safetensors"), words, tmp_path)
 
@@ -152,32 +156,36 @@ def test_a_bad_table_is_one_line(name: str, change: Any, words: str, checkpoint:
         ("scores.csv", None, "scores.csv: not found"),
         ("frame_scores.csv", None, "frame_scores.csv: not found"),
         ("scores.csv", b"", "has no column 'video_id'"),
-        ("scores.csv", b"video_id,label,split\n\xff\xfe,0,val\n", "scores.csv: no table ("),
+        ("scores.csv", b"video_id,label,split\n\xff\xfe,0,val\n", "scores.csv: cannot be read as a table ("),
         ("scores.csv", b"video_id,label,split\nv0\n", "scores.csv, line 2: label None"),
         ("frame_scores.csv", b"video_id,frame,face,logit\n", "0 real and 0 fake faces"),
-        ("frame_scores.csv", b"video_id,frame,face,logit\nv0,0,0\n", "line 2: logit None is no finite number"),
-        ("scoring.json", b'{"checkpoint_sha256": "0"}', "scoring.json: these scores are another checkpoint's"),
-        ("scoring.json", b"{}", "scoring.json: does not tell the checkpoint"),
-        ("scoring.json", b"[", "scoring.json: does not tell the checkpoint"),
-        ("scoring.json", b"[]", "scoring.json: does not tell the checkpoint"),
+        ("frame_scores.csv", b"video_id,frame,face,logit\nv0,0,0\n", "line 2: logit None is not a finite number"),
+        ("scoring.json", b'{"checkpoint_sha256": "0"}', "scoring.json: another checkpoint than"),
+        ("scoring.json", b"{}", "scoring.json: does not name the checkpoint"),
+        ("scoring.json", b"[", "scoring.json: does not name the checkpoint"),
+        ("scoring.json", b"[]", "scoring.json: does not name the checkpoint"),
     ],
 )
-def test_a_bad_file_is_one_line(name: str, content: bytes | None, words: str, checkpoint: Path, reports: Path, tmp_path: Path) -> None:
+def test_an_invalid_file_is_reported_in_one_line(
+    name: str, content: bytes | None, words: str, checkpoint: Path, reports: Path, tmp_path: Path
+) -> None:
     (reports / name).unlink()
     if content is not None:
         (reports / name).write_bytes(content)
     assert_refused(calibrate(checkpoint, reports, tmp_path / "out.safetensors"), words, tmp_path)
 
 
-def test_a_bad_checkpoint_or_name_is_one_line(checkpoint: Path, reports: Path, tmp_path: Path) -> None:
+def test_an_invalid_checkpoint_or_output_name_is_reported_in_one_line(checkpoint: Path, reports: Path, tmp_path: Path) -> None:
     assert_refused(calibrate(checkpoint, reports, tmp_path / "out.onnx"), "out.onnx: checkpoints are .safetensors files", tmp_path)
     assert_refused(calibrate(tmp_path / "absent", reports, tmp_path / "out.safetensors"), "absent: not found", tmp_path)
     assert_refused(calibrate(checkpoint, tmp_path / "absent", tmp_path / "out.safetensors"), "scores.csv: not found", tmp_path)
-    assert_refused(calibrate(checkpoint, reports / "scores.csv", tmp_path / "out.safetensors"), "scores.csv: no table (", tmp_path)
+    assert_refused(
+        calibrate(checkpoint, reports / "scores.csv", tmp_path / "out.safetensors"), "scores.csv: cannot be read as a table (", tmp_path
+    )
 
 
 def assert_refused(done: Result, words: str, folder: Path) -> None:
-    """One line on stderr with these words, and nothing written."""
+    """The command printed one line with these words to stderr and wrote nothing."""
     assert done.exit_code == 1, done.stdout
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1

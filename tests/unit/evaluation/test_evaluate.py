@@ -1,4 +1,4 @@
-"""Evaluation: scores by video from a real network, the same bytes on any number of cores, and a row for every video."""
+"""Evaluation: video scores of a real network, reproducible on any number of cores, with a row for every video."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def crops_of(seed: int) -> list[Image]:
 
 
 class DataSet:
-    """Index, crops and Mask-SSIM of a few videos as the stages before leave them."""
+    """Index, crops and Mask-SSIM of a few videos, as written by the earlier stages."""
 
     def __init__(self, root: Path, checkpoint: Path) -> None:
         self.root = root
@@ -79,7 +79,7 @@ class DataSet:
             self.quality.append({"video_id": name, "mask_ssim": mask_ssim, "bin": label_of_bin})
 
     def evaluate(self, params: Params, run: str = "run") -> tuple[str, Path]:
-        """Run the step; its summary and the folder of its tables."""
+        """Run the evaluation; returns its summary and the folder of its tables."""
         write_index(self.files.index, self.rows)
         write_table(self.files.crops / "videos.csv", ["video_id", "status", "reason", "digest"], self.videos)
         write_table(self.files.quality, ["video_id", "mask_ssim", "bin"], self.quality)
@@ -95,33 +95,33 @@ class DataSet:
 
 @pytest.fixture
 def data(tmp_path: Path, checkpoint: Path) -> DataSet:
-    made = DataSet(tmp_path, checkpoint)
+    data = DataSet(tmp_path, checkpoint)
     for seed in range(3):
-        made.add(f"real/{seed}", 0, seed)
-        made.add(f"fake/{seed}", 1, 5 + seed, mask_ssim=(0.85, 0.88, None)[seed])
-    made.add("real/blank", 0, 9, status="no_face")
-    made.add("real/for_training", 0, 8, split="train")
-    return made
+        data.add(f"real/{seed}", 0, seed)
+        data.add(f"fake/{seed}", 1, 5 + seed, mask_ssim=(0.85, 0.88, None)[seed])
+    data.add("real/blank", 0, 9, status="no_face")
+    data.add("real/for_training", 0, 8, split="train")
+    return data
 
 
-def test_a_checkpoint_that_is_exchanged_while_it_is_read_is_not_scored(
+def test_a_checkpoint_that_is_replaced_while_it_is_read_is_not_used(
     data: DataSet, params: Params, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data.files = replace(data.files, checkpoint=data.root / "model.safetensors")
     shutil.copyfile(checkpoint, data.files.checkpoint)
 
-    def exchanging(path: Path) -> LAANet:
+    def load_and_replace(path: Path) -> LAANet:
         model = load_model(path)
         save_model(build_model(params.model, None, SIZE), path)
         return model
 
-    monkeypatch.setattr(evaluate, "load_model", exchanging)
+    monkeypatch.setattr(evaluate, "load_model", load_and_replace)
     with pytest.raises(LaanetError, match=r"model\.safetensors: was changed by another command"):
         data.evaluate(params)
     assert not list((data.root / "run/work").rglob("*.csv"))
 
 
-def test_video_score_is_the_networks_probability_averaged_over_frames(data: DataSet, params: Params, checkpoint: Path) -> None:
+def test_video_score_is_the_probability_averaged_over_frames(data: DataSet, params: Params, checkpoint: Path) -> None:
     _, out = data.evaluate(params)
     model = load_model(checkpoint)
     with torch.no_grad():
@@ -135,7 +135,7 @@ def test_video_score_is_the_networks_probability_averaged_over_frames(data: Data
     assert [float(row["score"]) for row in frames] == pytest.approx([first, second, other], abs=1e-5)
 
 
-def test_every_video_of_the_split_is_a_row_and_a_failed_one_has_no_score(data: DataSet, params: Params) -> None:
+def test_every_video_of_the_split_has_a_row_and_a_failed_one_no_score(data: DataSet, params: Params) -> None:
     summary, out = data.evaluate(params)
     columns = ["video_id", "method", "label", "split", "n_frames", "score", "status", "mask_ssim", "bin", "reason"]
     rows = {row["video_id"]: row for row in read_table(out / "scores.csv", columns)}
@@ -150,7 +150,7 @@ def test_every_video_of_the_split_is_a_row_and_a_failed_one_has_no_score(data: D
     assert summary == "evaluate mine: 7 videos, 6 ok, 1 no_face"
 
 
-def test_bins_hold_the_paired_fakes_against_all_reals(data: DataSet, params: Params) -> None:
+def test_bins_compare_the_paired_fakes_with_all_reals(data: DataSet, params: Params) -> None:
     _, out = data.evaluate(params)
     bins = read_table(out / "mask_ssim_bins.csv", ["bin", "low", "high", "n_real", "n_fake", "auc", "ap", "auc_low", "auc_high"])
     assert [(row["bin"], row["n_real"], row["n_fake"]) for row in bins] == [
@@ -185,7 +185,7 @@ def snapshot(root: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("label", "word"), [(0, "real videos"), (1, "fakes")])
-def test_one_class_alone_gives_empty_measures_and_says_so(data: DataSet, params: Params, label: int, word: str) -> None:
+def test_one_class_alone_gives_empty_measures_and_a_note(data: DataSet, params: Params, label: int, word: str) -> None:
     data.rows = [row for row in data.rows if row.label == label]
     summary, out = data.evaluate(params)
     metrics = json.loads((out / "metrics.json").read_text())
@@ -194,7 +194,7 @@ def test_one_class_alone_gives_empty_measures_and_says_so(data: DataSet, params:
     assert read_table(out / "roc.csv", ["fpr", "tpr", "threshold"]) == []
 
 
-def test_metrics_have_the_same_keys_whatever_was_scored(data: DataSet, params: Params) -> None:
+def test_metrics_have_the_same_keys_for_any_videos(data: DataSet, params: Params) -> None:
     _, full = data.evaluate(params, "full")
     data.rows = [row for row in data.rows if row.split == "train"]
     summary, empty = data.evaluate(params, "empty")
@@ -204,25 +204,25 @@ def test_metrics_have_the_same_keys_whatever_was_scored(data: DataSet, params: P
     assert "no video in split 'test', nothing to score" in summary
 
 
-def test_a_checkpoint_of_another_image_size_is_one_sentence(data: DataSet, params: Params) -> None:
+def test_a_checkpoint_of_another_image_size_is_reported_in_one_sentence(data: DataSet, params: Params) -> None:
     other = params.model_copy(update={"crops": params.crops.model_copy(update={"size": 96})})
     with pytest.raises(LaanetError, match=r"crops\.size: 96, but .*model\.safetensors was trained at 64; set crops\.size"):
         data.evaluate(other)
 
 
 @pytest.mark.parametrize("calibration", ["temperature", "platt"])
-def test_a_calibration_that_the_checkpoint_lacks_is_one_sentence_and_nothing_is_scored(
+def test_a_missing_calibration_is_reported_in_one_sentence_and_nothing_is_scored(
     data: DataSet, params: Params, calibration: Literal["temperature", "platt"]
 ) -> None:
-    asked = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"calibration": calibration})})
+    changed = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"calibration": calibration})})
     with pytest.raises(LaanetError, match=f"evaluate.calibration is '{calibration}', but .* has no calibration; fit one with") as error:
-        data.evaluate(asked)
+        data.evaluate(changed)
     assert "\n" not in str(error.value)
     assert not list((data.root / "run").rglob("*.csv"))
     assert not list((data.root / "run/work").rglob("??/*"))
 
 
-def test_gallery_shows_what_its_json_says(data: DataSet, params: Params) -> None:
+def test_gallery_files_match_its_json(data: DataSet, params: Params) -> None:
     _, out = data.evaluate(params)
     folder = out.parent / "gallery"
     gallery = json.loads((folder / "gallery.json").read_text())
@@ -234,7 +234,7 @@ def test_gallery_shows_what_its_json_says(data: DataSet, params: Params) -> None
     assert (folder / "scores.csv").read_bytes() == (out / "scores.csv").read_bytes()
 
 
-def test_a_network_without_the_heat_map_head_has_a_gallery_of_crops_alone(data: DataSet, params: Params) -> None:
+def test_the_gallery_of_a_network_without_heat_map_head_has_no_heat_maps(data: DataSet, params: Params) -> None:
     data.files = replace(data.files, checkpoint=data.root / "plain.safetensors")
     save_model(build_model(params.model.model_copy(update={"heads": []}), None, SIZE).double(), data.files.checkpoint)
     _, out = data.evaluate(params)

@@ -1,4 +1,4 @@
-"""Bootstrap intervals of the measures, alone and of pairs of detectors, against bootstraps done the long way."""
+"""Bootstrap intervals of measures, for one detector and paired, compared with a straightforward bootstrap."""
 
 import math
 import tracemalloc
@@ -45,8 +45,8 @@ def width(interval: Interval) -> float:
 # --- one detector
 
 
-def assert_bootstrap_by_hand(found: dict[str, Interval], labels: Any, scores: Any, videos: Any) -> None:
-    """Resamples put together item by item, each class keeping its number of videos."""
+def assert_equals_simple_bootstrap(found: dict[str, Interval], labels: Any, scores: Any, videos: Any) -> None:
+    """Compare with resamples built item by item, with a fixed number of videos per class."""
     labels, scores, videos, source = np.asarray(labels), np.asarray(scores), np.asarray(videos), np.random.default_rng(3)
     strata = [[np.flatnonzero(videos == name) for name in np.unique(videos[labels == label])] for label in (0, 1)]
     values = np.empty((RESAMPLES, len(Measures._fields)))
@@ -58,21 +58,21 @@ def assert_bootstrap_by_hand(found: dict[str, Interval], labels: Any, scores: An
         assert interval == pytest.approx(tuple(limits), abs=0.25 * spread), name
 
 
-def test_intervals_are_those_of_a_bootstrap_by_hand_that_keeps_the_size_of_each_class() -> None:
+def test_intervals_equal_a_simple_stratified_bootstrap() -> None:
     labels, scores = cohort(4)
-    assert_bootstrap_by_hand(intervals(labels, scores, THRESHOLD, RESAMPLES, generator()), labels, scores, np.arange(50))
+    assert_equals_simple_bootstrap(intervals(labels, scores, THRESHOLD, RESAMPLES, generator()), labels, scores, np.arange(50))
 
 
-def test_frames_are_drawn_with_their_video() -> None:
+def test_frames_are_resampled_together_with_their_video() -> None:
     labels, scores = cohort(5, 12, 18)
     frames = np.array([1, 2, 5] * 10)
     shaken = np.clip(np.repeat(scores, frames) + np.random.default_rng(6).normal(scale=0.05, size=frames.sum()), 0, 1)
     of_frame, videos = np.repeat(labels, frames), np.repeat([f"method/{number}" for number in range(30)], frames)
     found = intervals(of_frame, shaken, THRESHOLD, RESAMPLES, generator(), videos)
-    assert_bootstrap_by_hand(found, of_frame, shaken, videos)
+    assert_equals_simple_bootstrap(found, of_frame, shaken, videos)
 
 
-def test_intervals_of_correlated_frames_are_wider_than_if_each_frame_were_its_own_video() -> None:
+def test_intervals_over_videos_are_wider_than_over_correlated_frames() -> None:
     labels, scores = cohort(7, 25, 25)
     of_frame, frames, videos = np.repeat(labels, 16), np.repeat(scores, 16), np.repeat(np.arange(50), 16)
     naive, clustered = (intervals(of_frame, frames, 0.5, 400, generator(), names) for names in (None, videos))
@@ -80,7 +80,7 @@ def test_intervals_of_correlated_frames_are_wider_than_if_each_frame_were_its_ow
         assert width(clustered[name]) > 2.5 * width(naive[name]), name
 
 
-def test_equal_frames_of_every_video_give_the_intervals_of_the_videos() -> None:
+def test_equal_frames_in_every_video_give_the_intervals_of_the_videos() -> None:
     labels, scores = cohort(8)
     by_video = intervals(labels, scores, 0.5, 100, generator())
     by_frame = intervals(np.repeat(labels, 4), np.repeat(scores, 4), 0.5, 100, generator(), np.repeat(np.arange(50), 4))
@@ -88,14 +88,14 @@ def test_equal_frames_of_every_video_give_the_intervals_of_the_videos() -> None:
         assert interval == pytest.approx(by_video[name], abs=1e-9)
 
 
-def test_names_of_videos_do_not_matter_as_long_as_they_sort_alike() -> None:
+def test_intervals_do_not_depend_on_video_names_that_sort_the_same_way() -> None:
     labels, scores = cohort(9)
     numbers, names = range(50), [f"{number:03d}" for number in range(50)]
     by_number, by_name = (intervals(labels, scores, 0.5, 50, generator(), videos) for videos in (numbers, names))
     assert by_number == by_name == intervals(labels, scores, 0.5, 50, generator())
 
 
-def test_intervals_depend_on_their_key_alone_and_surround_the_measures() -> None:
+def test_intervals_depend_only_on_the_seed_and_contain_the_measures() -> None:
     labels, scores = cohort(10, 60, 60)
     first, second, other = (intervals(labels, scores, 0.5, 300, generator(seed)) for seed in (1, 1, 2))
     assert first == second != other
@@ -106,7 +106,7 @@ def test_intervals_depend_on_their_key_alone_and_surround_the_measures() -> None
 
 
 @pytest.mark.parametrize("block", [1, 50, 333, 4096])
-def test_the_size_of_a_block_changes_no_bit(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+def test_results_do_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     labels, scores = cohort(11, decimals=9)
     frames, videos = (np.repeat(labels, 3), np.repeat(scores, 3) ** 1.1), np.repeat(np.arange(50), 3)
     pair = np.stack([scores, scores**2])
@@ -120,28 +120,31 @@ def test_the_size_of_a_block_changes_no_bit(monkeypatch: pytest.MonkeyPatch, blo
 
 
 @pytest.mark.parametrize("resamples", [0, -1])
-def test_no_resamples_give_no_interval(resamples: int) -> None:
+def test_without_resamples_there_is_no_interval(resamples: int) -> None:
     assert intervals(LABELS, SCORES, 0.5, resamples, generator()) == NOTHING
     assert paired_intervals(LABELS, [SCORES, SCORES], 0.5, resamples, generator()) == ([NOTHING] * 2, [NOTHING] * 2)
 
 
-def test_one_resample_is_one_draw_of_which_both_ends_are_the_measure() -> None:
+def test_one_resample_gives_an_interval_of_zero_width() -> None:
     labels, scores = cohort(12)
     for interval in intervals(labels, scores, 0.5, 1, generator()).values():
         assert interval.low == interval.high is not None
 
 
-def test_one_video_a_class_leaves_nothing_to_chance() -> None:
+def test_one_video_per_class_gives_intervals_of_zero_width() -> None:
     found = intervals([0, 1], [0.4, 0.7], 0.5, 50, generator())
     point = measure([0, 1], [0.4, 0.7], 0.5)._asdict()
     assert {name: interval.low for name, interval in found.items()} == {name: interval.high for name, interval in found.items()} == point
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+def test_intervals_cover_the_true_value_in_about_95_per_cent_of_runs() -> None:
     source, labels, runs = np.random.default_rng(13), np.repeat([0, 1], [80, 80]), 300
     held = {"auc": 0, "accuracy": 0}
-    share = 0.5 * (1 + math.erf(0.5 / math.sqrt(2)))  # of a normal deviate that lies under one half
-    truth = {"auc": 0.5 * (1 + math.erf(0.5)), "accuracy": share}  # P(real < fake) is that of a deviate of sqrt(2) under 1
+    share = 0.5 * (1 + math.erf(0.5 / math.sqrt(2)))  # probability that a standard normal variable is below 1/2
+    truth = {
+        "auc": 0.5 * (1 + math.erf(0.5)),
+        "accuracy": share,
+    }  # P(real < fake): a normal variable with standard deviation sqrt(2) is below 1
     for run in range(runs):
         found = intervals(labels, source.normal(size=160) + labels, 0.5, 200, generator(run))
         for name, value in truth.items():
@@ -152,14 +155,14 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_one_video_alone_has_intervals_of_what_needs_no_other_class_and_leaves_nothing_to_chance(label: int) -> None:
+def test_one_video_has_zero_width_intervals_of_the_measures_that_need_only_one_class(label: int) -> None:
     labels, scores = [label] * 3, [0.2, 0.3, 0.7]
     found, point = intervals(labels, scores, 0.5, 20, generator(), ["a"] * 3), measure(labels, scores, 0.5)._asdict()
     assert found == {name: Interval(point[name], point[name]) if name in OF_ONE_CLASS else EMPTY for name in Measures._fields}
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_videos_of_one_class_are_drawn_for_what_needs_no_other_class(label: int) -> None:
+def test_videos_of_one_class_have_intervals_of_the_measures_that_need_only_one_class(label: int) -> None:
     scores = cohort(21)[1]
     found = intervals([label] * 50, scores, THRESHOLD, 200, generator())
     assert {name for name, interval in found.items() if interval == EMPTY} == set(Measures._fields) - set(OF_ONE_CLASS)
@@ -171,12 +174,12 @@ def test_no_videos_have_no_interval() -> None:
     assert intervals([], [], 0.5, 10, generator()) == NOTHING
 
 
-def test_scores_that_are_no_probabilities_have_intervals_of_their_ranks_alone() -> None:
+def test_scores_that_are_not_probabilities_have_no_intervals_of_log_loss_and_ece() -> None:
     found = intervals([0, 1, 0], [-3.0, 2.5, 0.2], 0.0, 20, generator())
     assert (found["auc"], found["log_loss"], found["ece"]) == ((1, 1), EMPTY, EMPTY)
 
 
-def test_videos_that_are_no_grouping_of_the_items_are_refused() -> None:
+def test_videos_that_do_not_match_the_items_are_refused() -> None:
     with pytest.raises(ValueError, match=r"videos .* one length"):
         intervals([0, 1], [0.1, 0.2], 0.5, 10, generator(), ["a"])
     with pytest.raises(ValueError, match="both classes"):
@@ -186,13 +189,13 @@ def test_videos_that_are_no_grouping_of_the_items_are_refused() -> None:
 # --- pairs
 
 
-def test_each_detector_of_a_pair_has_the_intervals_it_has_alone() -> None:
+def test_paired_detectors_have_the_same_intervals_as_alone() -> None:
     labels, scores = cohort(14)
     own, _ = paired_intervals(labels, [scores, scores**2], 0.3, 100, generator())
     assert own == [intervals(labels, values, 0.3, 100, generator()) for values in (scores, scores**2)]
 
 
-def test_difference_of_a_detector_to_itself_is_exactly_zero() -> None:
+def test_difference_of_a_detector_from_itself_is_exactly_zero() -> None:
     labels, scores = cohort(15)
     _, differences = paired_intervals(labels, [scores, scores], 0.5, 200, generator())
     assert differences == [dict.fromkeys(Measures._fields, Interval(0.0, 0.0))] * 2
@@ -208,14 +211,14 @@ def test_difference_is_the_later_detector_minus_the_first() -> None:
     assert ends(better["eer"])[1] < 0
 
 
-def test_common_draws_make_the_difference_of_like_detectors_narrow() -> None:
+def test_paired_resamples_give_narrow_differences_of_similar_detectors() -> None:
     labels, scores = cohort(17, 60, 60)
     other = np.clip(scores + np.random.default_rng(18).normal(scale=0.03, size=120), 0, 1)
     own, (_, difference) = paired_intervals(labels, [scores, other], 0.5, 400, generator())
     assert width(difference["auc"]) < 0.4 * width(own[0]["auc"])
 
 
-def test_a_measure_that_one_detector_lacks_has_no_difference() -> None:
+def test_a_measure_that_is_undefined_for_one_detector_has_no_difference() -> None:
     labels, scores = cohort(19)
     own, (_, difference) = paired_intervals(labels, [scores, 10 * scores - 5], 0.5, 50, generator())
     assert difference["ece"] == own[1]["ece"] == EMPTY
@@ -223,7 +226,7 @@ def test_a_measure_that_one_detector_lacks_has_no_difference() -> None:
     assert difference["auc"] == (0, 0)
 
 
-def test_scores_of_other_videos_are_refused() -> None:
+def test_scores_of_another_number_of_videos_are_refused() -> None:
     with pytest.raises(ValueError, match="one length"):
         paired_intervals(LABELS, [SCORES[:-1], SCORES[:-1]], 0.5, 10, generator())
 
@@ -231,7 +234,7 @@ def test_scores_of_other_videos_are_refused() -> None:
 # --- size
 
 
-def test_memory_is_bounded_whatever_the_number_of_resamples() -> None:
+def test_memory_does_not_grow_with_the_number_of_resamples() -> None:
     videos = np.repeat(np.arange(2000), 32)
     labels, scores = np.arange(2000) % 2, np.random.default_rng(20).random(2000)
     tracemalloc.start()

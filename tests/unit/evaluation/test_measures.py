@@ -1,4 +1,4 @@
-"""measures.csv and metrics.json: every group of videos against scikit-learn, and no two videos of FF++ taken for one."""
+"""measures.csv and metrics.json: every group of videos compared with scikit-learn; videos of FF++ with equal file names stay separate."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def params() -> Params:
 
 @pytest.fixture(scope="module")
 def ffpp(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], Frames]:
-    """The score table of FF++'s test and val videos with logits of their own, one of them without a face; and the scores by frame."""
+    """Score table of the test and val videos of FF++ with random logits, one video without a face; and the scores by frame."""
     folder = tmp_path_factory.mktemp("ffpp")
     plant_whole_ffpp(folder / "ffpp", "c23")
     index = [row for row in build(folder / "ffpp", "ffpp").values() if row.split != "train"]
@@ -42,7 +42,7 @@ def ffpp(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], Frames]:
 
 
 def logits_of(row: IndexRow, generator: np.random.Generator) -> list[FrameLogit]:
-    """Three frames: fakes higher, the more so the later their method stands in the alphabet."""
+    """Logits of three frames; they are higher for fakes, and rise with the alphabetical order of the method."""
     level = (1 + sorted(METHODS).index(row.method)) * 0.4 if row.label else 0.0
     return [FrameLogit(frame, 0, float(value)) for frame, value in enumerate(generator.normal(level, 1, 3))]
 
@@ -61,7 +61,7 @@ def truth(table: list[Row], method: str = "all") -> tuple[list[int], list[float]
     return [row["label"] for row in kept], [row["score"] for row in kept]
 
 
-def test_the_ffpp_test_set_is_140_real_and_560_fake_videos_each_with_its_own_score(ffpp: tuple[list[Row], Frames], params: Params) -> None:
+def test_the_ffpp_test_set_has_140_real_and_560_fake_videos_each_with_its_own_score(ffpp: tuple[list[Row], Frames], params: Params) -> None:
     table, frames = ffpp
     tested = of_split(table, "test")
     metrics = headline(tested, list(measure_rows(tested, frames, params)))
@@ -71,7 +71,7 @@ def test_the_ffpp_test_set_is_140_real_and_560_fake_videos_each_with_its_own_sco
     assert len(set(same_name)) == len(METHODS)
 
 
-def test_every_method_is_measured_against_all_reals(ffpp: tuple[list[Row], Frames], params: Params) -> None:
+def test_every_method_is_compared_with_all_reals(ffpp: tuple[list[Row], Frames], params: Params) -> None:
     table, frames = ffpp
     tested = of_split(table, "test")
     rows = list(measure_rows(tested, frames, params))
@@ -86,7 +86,7 @@ def test_every_method_is_measured_against_all_reals(ffpp: tuple[list[Row], Frame
     assert find(rows, "auc", method="NeuralTextures").coverage == 1
 
 
-def test_measures_are_those_of_scikit_learn_at_both_levels(ffpp: tuple[list[Row], Frames], params: Params) -> None:
+def test_measures_equal_scikit_learns_at_both_levels(ffpp: tuple[list[Row], Frames], params: Params) -> None:
     table, frames = ffpp
     tested = of_split(table, "test")
     rows = list(measure_rows(tested, frames, params))
@@ -100,7 +100,7 @@ def test_measures_are_those_of_scikit_learn_at_both_levels(ffpp: tuple[list[Row]
     assert find(rows, "auc", "frame").n_fake == 3 * 559
 
 
-def test_several_splits_are_measured_together_and_apart(ffpp: tuple[list[Row], Frames], params: Params) -> None:
+def test_several_splits_are_measured_together_and_separately(ffpp: tuple[list[Row], Frames], params: Params) -> None:
     table, frames = ffpp
     rows = list(measure_rows(table, frames, params))
     assert {row.split for row in rows} == {"all", "test", "val"}
@@ -111,7 +111,7 @@ def test_several_splits_are_measured_together_and_apart(ffpp: tuple[list[Row], F
     assert headline(table, rows)["n_fake"] == 1120
 
 
-def test_one_video_or_one_class_has_rows_without_ranking_measures(ffpp: tuple[list[Row], Frames], params: Params) -> None:
+def test_one_video_or_one_class_has_no_ranking_measures(ffpp: tuple[list[Row], Frames], params: Params) -> None:
     table, frames = ffpp
     for label, measured in ((0, "Deepfakes"), (1, "all")):
         alone = [row for row in of_split(table, "test") if row["label"] == label and row["score"] is not None][:1]

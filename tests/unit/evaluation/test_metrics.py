@@ -1,4 +1,4 @@
-"""Every measure against scikit-learn and against cases worked out by hand."""
+"""Every measure compared with scikit-learn and with values computed by hand."""
 
 import math
 from itertools import pairwise
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import sklearn.metrics as judge
+import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ quickly = settings(max_examples=60, deadline=None)
 
 
 class Sample(NamedTuple):
-    """Items with whole and with broken weights, both classes among those that count; grid scores tie."""
+    """Items with integer weights (counts) and real weights, both classes among those with positive weight; some scores are tied."""
 
     labels: list[int]
     scores: list[float]
@@ -48,24 +48,24 @@ def weighted(sample: Sample, weights: list[Any]) -> dict[str, float]:
 
 def by_scikit_learn(labels: Any, scores: Any, weights: Any, threshold: float = THRESHOLD) -> dict[str, float]:
     labels, scores, weights = (np.asarray(values, dtype=float) for values in (labels, scores, weights))
-    called, clipped = (scores >= threshold).astype(float), np.clip(scores, 1e-7, 1 - 1e-7)
-    ap = judge.average_precision_score(labels, scores, sample_weight=weights)
-    ar = judge.recall_score(labels, called, average="macro", sample_weight=weights)
+    predicted, clipped = (scores >= threshold).astype(float), np.clip(scores, 1e-7, 1 - 1e-7)
+    ap = reference.average_precision_score(labels, scores, sample_weight=weights)
+    ar = reference.recall_score(labels, predicted, average="macro", sample_weight=weights)
     return {
-        "auc": judge.roc_auc_score(labels, scores, sample_weight=weights),
+        "auc": reference.roc_auc_score(labels, scores, sample_weight=weights),
         "ap": ap,
         "ar": ar,
-        "f1": judge.f1_score(labels, called, average="macro", sample_weight=weights),
+        "f1": reference.f1_score(labels, predicted, average="macro", sample_weight=weights),
         "mf1_published": 2 * ap * ar / (ap + ar),
-        "eer": crossing(*judge.roc_curve(labels, scores, sample_weight=weights, drop_intermediate=False)[:2]),
-        "accuracy": judge.accuracy_score(labels, called, sample_weight=weights),
-        "log_loss": judge.log_loss(labels, clipped, sample_weight=weights),
+        "eer": crossing(*reference.roc_curve(labels, scores, sample_weight=weights, drop_intermediate=False)[:2]),
+        "accuracy": reference.accuracy_score(labels, predicted, sample_weight=weights),
+        "log_loss": reference.log_loss(labels, clipped, sample_weight=weights),
         "ece": calibration_error(labels, scores, weights),
     }
 
 
 def crossing(fpr: Array, tpr: Array) -> float:
-    """Where the curve meets the line tpr = 1 - fpr, by halving each segment's ends."""
+    """False positive rate at which the curve meets the line tpr = 1 - fpr, by bisection of the segments."""
     for (x0, y0), (x1, y1) in pairwise(zip(fpr, tpr, strict=True)):
         if x0 + y0 <= 1 <= x1 + y1 + 1e-12:
             low, high = 0.0, 1.0
@@ -90,7 +90,7 @@ def calibration_error(labels: Array, scores: Array, weights: Array) -> float:
 # --- the measures
 
 
-def test_every_measure_of_four_videos_is_that_worked_out_by_hand() -> None:
+def test_every_measure_of_four_videos_equals_the_value_computed_by_hand() -> None:
     found = measure(LABELS, SCORES, 0.4)
     assert found.auc == pytest.approx(3 / 4)
     assert found.ap == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
@@ -103,7 +103,7 @@ def test_every_measure_of_four_videos_is_that_worked_out_by_hand() -> None:
     assert found.ece == pytest.approx((0.1 + 0.4 + 0.65 + 0.2) / 4)
 
 
-def test_the_published_f1_is_not_the_usual_one() -> None:
+def test_the_published_mf1_differs_from_macro_f1() -> None:
     labels, scores = [0, 0, 0, 1], [0.6, 0.2, 0.1, 0.9]
     found = measure(labels, scores, 0.5)
     assert found.f1 == pytest.approx((2 / 3 + 4 / 5) / 2)
@@ -111,34 +111,34 @@ def test_the_published_f1_is_not_the_usual_one() -> None:
 
 
 @pytest.mark.parametrize(("threshold", "accuracy"), [(0.8, 0.75), (0.81, 0.5), (0.35, 0.75), (0.0, 0.5)])
-def test_a_score_at_the_threshold_is_called_fake(threshold: float, accuracy: float) -> None:
+def test_a_score_at_the_threshold_is_classified_as_fake(threshold: float, accuracy: float) -> None:
     assert measure(LABELS, SCORES, threshold).accuracy == accuracy
 
 
 @settings(max_examples=100, deadline=None)
 @given(samples(), st.booleans())
-def test_every_measure_is_that_of_scikit_learn_for_any_weights(sample: Sample, whole: bool) -> None:
+def test_every_weighted_measure_equals_scikit_learns(sample: Sample, whole: bool) -> None:
     weights = sample.counts if whole else sample.weights
     assert weighted(sample, weights) == pytest.approx(by_scikit_learn(sample.labels, sample.scores, weights), abs=1e-9)
 
 
 @quickly
 @given(samples())
-def test_every_measure_is_that_of_scikit_learn(sample: Sample) -> None:
+def test_every_measure_equals_scikit_learns(sample: Sample) -> None:
     point = measure(sample.labels, sample.scores, THRESHOLD)._asdict()
     assert point == pytest.approx(by_scikit_learn(sample.labels, sample.scores, [1] * len(sample.labels)), abs=1e-9)
 
 
 @quickly
 @given(samples())
-def test_a_weight_is_how_often_an_item_is_there(sample: Sample) -> None:
+def test_an_integer_weight_equals_repeating_the_item(sample: Sample) -> None:
     labels, scores = (np.repeat(values, sample.counts) for values in (sample.labels, sample.scores))
     assert weighted(sample, sample.counts) == pytest.approx(measure(labels, scores, THRESHOLD)._asdict(), abs=1e-12)
 
 
 @quickly
 @given(samples())
-def test_every_item_twice_changes_nothing(sample: Sample) -> None:
+def test_repeating_every_item_changes_nothing(sample: Sample) -> None:
     twice = measure(sample.labels * 2, sample.scores * 2, THRESHOLD)
     assert twice._asdict() == pytest.approx(measure(sample.labels, sample.scores, THRESHOLD)._asdict(), abs=1e-12)
 
@@ -153,7 +153,7 @@ def test_the_order_of_the_items_does_not_matter(sample: Sample, order: list[int]
 
 @quickly
 @given(samples())
-def test_what_depends_on_the_order_alone_survives_a_rising_map(sample: Sample) -> None:
+def test_ranking_measures_are_invariant_under_a_monotonic_map(sample: Sample) -> None:
     scores = np.round(sample.scores, 3)
     first, second = (measure(sample.labels, values, THRESHOLD) for values in (scores, 0.1 + scores**2 / 2))
     assert (first.auc, first.ap, first.eer) == (second.auc, second.ap, second.eer)
@@ -161,7 +161,7 @@ def test_what_depends_on_the_order_alone_survives_a_rising_map(sample: Sample) -
 
 @quickly
 @given(samples())
-def test_swapped_classes_with_swapped_scores_keep_the_symmetric_measures_and_swapped_labels_alone_turn_the_auc(sample: Sample) -> None:
+def test_swapping_classes_and_scores_keeps_symmetric_measures_and_swapping_labels_mirrors_the_auc(sample: Sample) -> None:
     labels, scores = 1 - np.array(sample.labels), np.round(sample.scores, 3)
     point, mirrored = measure(sample.labels, scores, 2), measure(labels, np.round(1 - scores, 3), -1)
     for name in ("auc", "eer", "ar", "f1", "accuracy", "log_loss"):
@@ -169,7 +169,7 @@ def test_swapped_classes_with_swapped_scores_keep_the_symmetric_measures_and_swa
     assert measure(labels, scores, 0.5).auc == pytest.approx(1 - (point.auc or 0), abs=1e-12)
 
 
-def test_equal_scores_tell_nothing_apart() -> None:
+def test_equal_scores_separate_nothing() -> None:
     found = measure([0, 0, 0, 1], [0.5] * 4, 0.5)
     assert (found.auc, found.ap, found.ar, found.eer, found.accuracy) == (0.5, 0.25, 0.5, 0.5, 0.25)
     assert found.f1 == pytest.approx(0.5 * 2 / 5)
@@ -177,30 +177,30 @@ def test_equal_scores_tell_nothing_apart() -> None:
     assert found.ece == pytest.approx(0.25)
 
 
-def test_a_perfect_separation_is_perfect_and_its_reverse_is_as_bad_as_can_be() -> None:
+def test_perfect_separation_has_the_best_values_and_its_reverse_the_worst() -> None:
     best, worst = measure([0, 0, 1], [0.0, 0.1, 1.0], 0.5), measure([1, 1, 0], [0.0, 0.1, 1.0], 0.5)
     assert best[:7] == (1, 1, 1, 1, 1, 0, 1)
     assert (worst.auc, worst.eer, worst.ar, worst.accuracy) == (0, 1, 0, 0)
 
 
-def test_equal_error_rate_lies_between_corners_where_no_threshold_has_equal_errors() -> None:
+def test_equal_error_rate_is_interpolated_between_corners() -> None:
     assert measure([1, 0, 1, 0, 0], [0.9, 0.7, 0.5, 0.3, 0.1], 0.5).eer == pytest.approx(1 / 3)
     assert measure([1, 0, 0, 1, 0], [0.9, 0.5, 0.5, 0.5, 0.1], 0.5).eer == pytest.approx(2 / 7)
 
 
-def test_log_loss_of_a_certain_error_is_bounded() -> None:
+def test_log_loss_of_a_confident_error_is_bounded() -> None:
     assert measure([0, 1], [1.0, 0.0], 0.5).log_loss == pytest.approx(-math.log(1e-7))
     assert measure([0, 1], [0.0, 1.0], 0.5).log_loss == pytest.approx(1e-7, rel=1e-3)
 
 
-def test_calibration_error_holds_the_lower_edge_of_a_bin_and_one() -> None:
+def test_calibration_bins_include_their_lower_edge_and_the_last_one_also_1() -> None:
     assert measure([1, 0], [3 / 15, 3.5 / 15], 0.5).ece == pytest.approx(abs(1 - 6.5 / 15) / 2)
     assert measure([1, 0], [2.99 / 15, 3 / 15], 0.5).ece == pytest.approx((1 - 2.99 / 15 + 3 / 15) / 2)
     assert measure([1, 0], [14 / 15, 1.0], 0.5).ece == pytest.approx((29 / 15 - 1) / 2)
 
 
 @pytest.mark.parametrize("labels", [[0, 0], [1, 1], [0], [1]])
-def test_one_class_has_what_needs_no_other_class(labels: list[int]) -> None:
+def test_one_class_has_only_the_measures_that_need_one_class(labels: list[int]) -> None:
     scores = [0.2] * len(labels)
     found = measure(labels, scores, 0.5)
     assert [getattr(found, name) for name in RANKED] == [None] * len(RANKED)
@@ -210,19 +210,19 @@ def test_one_class_has_what_needs_no_other_class(labels: list[int]) -> None:
     assert roc_points(labels, scores) == []
 
 
-def test_nothing_has_no_measure() -> None:
+def test_no_items_have_no_measures() -> None:
     assert set(measure([], [], 0.5)) == {None}
     assert roc_points([], []) == []
 
 
-def test_scores_that_are_no_probabilities_are_ranked_but_have_no_log_loss_and_no_calibration() -> None:
+def test_scores_that_are_not_probabilities_have_no_log_loss_and_no_ece() -> None:
     found = measure([0, 1, 0], [-3.0, 2.5, 0.2], 0.0)
     assert found.auc == 1
     assert found.accuracy == pytest.approx(2 / 3)
     assert (found.log_loss, found.ece) == (None, None)
 
 
-def test_bad_input_is_refused() -> None:
+def test_invalid_input_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         measure([0, 1], [0.1, float("nan")], 0.5)
     with pytest.raises(ValueError, match="one length"):
@@ -240,13 +240,13 @@ def test_auc_is_the_share_of_pairs_in_order_with_ties_counting_half() -> None:
     assert measure([0, 0, 1, 1], [0.1, 0.5, 0.5, 0.3], 0.5).auc == pytest.approx(2.5 / 4)
 
 
-def test_roc_runs_from_corner_to_corner_and_encloses_the_auc() -> None:
+def test_roc_curve_runs_from_0_0_to_1_1_and_its_area_is_the_auc() -> None:
     points = roc_points(LABELS, SCORES)
     assert points[0] == (0.0, 0.0, None)
     assert points[-1][:2] == (1.0, 1.0)
     assert np.trapezoid([point.tpr for point in points], [point.fpr for point in points]) == pytest.approx(3 / 4)
 
 
-def test_mean_of_nothing_is_nothing() -> None:
+def test_mean_of_no_values_is_none() -> None:
     assert mean([]) is None
     assert mean([1.0, 2.0]) == pytest.approx(1.5)

@@ -1,4 +1,4 @@
-"""The faces of the report with what the network sees in them, and the sheet that `laanet explain` writes."""
+"""The report's gallery of faces with heat maps and Grad-CAM, and the contact sheet of `laanet explain`."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def gallery_of(model: LAANet, root: Path) -> dict[str, Any]:
     videos = [ScoredVideo("fake", 1, "swap", 0.8, 0.9), ScoredVideo("real", 0, "real", 0.3, None)]
     frames = {name: [FrameScore(4, 0, logit, score)] for name, logit, score in (("fake", 1.4, 0.8), ("real", -0.8, 0.3))}
     write_gallery(model, videos, frames, Crops(root / "crops", digests), 6, root / "out")
-    found: dict[str, Any] = json.loads((root / "out/gallery.json").read_text())
-    return found
+    gallery: dict[str, Any] = json.loads((root / "out/gallery.json").read_text())
+    return gallery
 
 
-def test_the_gallery_shows_each_face_under_heat_map_and_grad_cam_in_colours_of_their_own(tmp_path: Path) -> None:
+def test_the_gallery_shows_each_face_with_heat_map_and_grad_cam_in_different_colours(tmp_path: Path) -> None:
     model = network(PYRAMIDS[1])
     gallery = gallery_of(model, tmp_path)
     first = gallery["items"][0]
@@ -75,7 +75,7 @@ def test_the_gallery_shows_each_face_under_heat_map_and_grad_cam_in_colours_of_t
         assert (read(tmp_path / f"out/0{number}_gradcam.png") == overlay(face(number), each.gradcam, 1, Colours.GRADCAM)).all()
 
 
-def test_the_gallery_of_a_network_of_tokens_has_crops_alone(tmp_path: Path) -> None:
+def test_the_gallery_of_a_token_network_has_only_crops(tmp_path: Path) -> None:
     gallery = gallery_of(network(plain("test_vit")), tmp_path)
     assert [(item["heatmap"], item["gradcam"]) for item in gallery["items"]] == [(None, None)] * 2
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"gallery.json", "00.png", "01.png"}
@@ -84,8 +84,8 @@ def test_the_gallery_of_a_network_of_tokens_has_crops_alone(tmp_path: Path) -> N
 @pytest.mark.parametrize("colours", Colours)
 def test_colours_are_ordered_by_lightness(colours: Colours) -> None:
     black = np.zeros((1, 64, 3), np.uint8)
-    seen = overlay(black, np.linspace(0, 1, 64, dtype=np.float32)[None], 1, colours)
-    lightness = cv2.cvtColor(seen, cv2.COLOR_RGB2LAB)[0, :, 0].astype(int)
+    drawn = overlay(black, np.linspace(0, 1, 64, dtype=np.float32)[None], 1, colours)
+    lightness = cv2.cvtColor(drawn, cv2.COLOR_RGB2LAB)[0, :, 0].astype(int)
     assert (np.diff(lightness) >= -1).all()
     assert lightness[-1] > 150
 
@@ -99,7 +99,7 @@ def read(path: Path) -> Image:
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two pictures of faces, one of another size, and three checkpoints."""
+    """Two pictures of faces of different sizes, and three checkpoints."""
     folder = tmp_path_factory.mktemp("given")
     (folder / "one.png").write_bytes(encode_png(face(1)))
     (folder / "two.png").write_bytes(encode_png(face(2, 100)[:, :90]))
@@ -110,7 +110,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def given(originals: Path, tmp_path: Path) -> Path:
-    """The same as a copy of one's own."""
+    """A copy of `originals` for one test."""
     return shutil.copytree(originals, tmp_path / "given")
 
 
@@ -118,7 +118,7 @@ def run(*arguments: object) -> Any:
     return CliRunner().invoke(app, ["explain", *map(str, arguments)])
 
 
-def test_the_command_writes_one_sheet_with_a_row_a_face_and_columns_for_each_checkpoint(given: Path) -> None:
+def test_explain_writes_one_sheet_with_a_row_per_face_and_columns_per_checkpoint(given: Path) -> None:
     checkpoints = ["--checkpoint", given / "full.safetensors", "--checkpoint", given / "headless.safetensors"]
     done = run(given / "one.png", given / "two.png", *checkpoints, "--out", given / "out/sheet.png")
     assert (done.exit_code, done.stderr, done.stdout) == (0, "", f"{given}/out/sheet.png: written.\n")
@@ -135,14 +135,14 @@ def test_the_command_writes_one_sheet_with_a_row_a_face_and_columns_for_each_che
 
 
 def place_of(tile: Image, sheet: Image) -> tuple[int, int]:
-    """Left and top of a picture that is found in another exactly."""
+    """Left and top of a tile that the sheet contains exactly."""
     difference = cv2.matchTemplate(sheet, tile, cv2.TM_SQDIFF)
     left, top = cv2.minMaxLoc(difference)[2]
     assert (sheet[top : top + TILE, left : left + TILE] == tile).all()
     return left, top
 
 
-def test_columns_say_what_they_show_and_each_networks_probability(given: Path) -> None:
+def test_columns_have_headings_and_captions_with_the_probability(given: Path) -> None:
     columns = sheet_columns([given / "one.png"], [given / "full.safetensors", given / "headless.safetensors"])
     models = {name: load_model(given / f"{name}.safetensors") for name in ("full", "headless")}
     p = {name: f"p {torch.sigmoid(torch.tensor(explain(model, face(1)).logit)):.3f}" for name, model in models.items()}
@@ -172,14 +172,14 @@ def test_heat_maps_of_all_checkpoints_share_one_scale(given: Path) -> None:
     assert weak < strong / 2
 
 
-def test_checkpoints_of_one_name_are_told_apart_by_their_folders(given: Path) -> None:
+def test_checkpoints_of_equal_names_are_labelled_with_their_folders(given: Path) -> None:
     for folder in ("a", "b"):
         save_model(network(PYRAMIDS[2]), given / folder / "model.safetensors")
     columns = sheet_columns([given / "one.png"], [given / "a/model.safetensors", given / "b/model.safetensors"])
     assert [column.heading[0] for column in columns[1:]] == [f"{given}/a/model", f"{given}/b/model"]
 
 
-def test_the_same_sheet_is_written_on_any_number_of_threads(given: Path) -> None:
+def test_the_sheet_does_not_depend_on_the_number_of_threads(given: Path) -> None:
     sheets = []
     for threads in (1, 2):
         before = torch.get_num_threads()
@@ -192,7 +192,7 @@ def test_the_same_sheet_is_written_on_any_number_of_threads(given: Path) -> None
     assert sheets[0] == sheets[1]
 
 
-def test_a_picture_is_seen_whole_with_what_is_missing_to_a_square_reflected(given: Path) -> None:
+def test_a_picture_is_padded_to_a_square_by_reflection(given: Path) -> None:
     tile = sheet_columns([given / "two.png"], [given / "headless.safetensors"])[0].tiles[0]
     source = face(2, 100)[:, :90]
     squared = np.pad(source, ((0, 0), (5, 5), (0, 0)), mode="reflect")
@@ -207,12 +207,12 @@ def test_a_picture_is_seen_whole_with_what_is_missing_to_a_square_reflected(give
         ("text.png", "full.safetensors", "sheet.png", "text.png: it is not a BMP, JPEG, PNG or WebP picture; give face crops"),
         ("one.png", "gone.safetensors", "sheet.png", "gone.safetensors: not found"),
         ("one.png", "text.png", "sheet.png", "text.png: no checkpoint of this project"),
-        ("one.png", "tokens.safetensors", "sheet.png", "test_vit has neither a heat map nor maps for Grad-CAM"),
-        ("one.png", "sizeless.safetensors", "sheet.png", "does not say what image size it is for"),
+        ("one.png", "tokens.safetensors", "sheet.png", "test_vit has neither a heat map nor feature maps for Grad-CAM"),
+        ("one.png", "sizeless.safetensors", "sheet.png", "does not state its image size"),
         ("one.png", "full.safetensors", "sheet.jpg", "sheet.jpg: the sheet is a .png file"),
     ],
 )
-def test_what_cannot_be_explained_is_one_sentence(given: Path, image: str, checkpoint: str, out: str, words: str) -> None:
+def test_invalid_input_is_reported_in_one_sentence(given: Path, image: str, checkpoint: str, out: str, words: str) -> None:
     (given / "text.png").write_text("no picture")
     save_model(network(PYRAMIDS[2], None), given / "sizeless.safetensors")
     done = run(given / image, "--checkpoint", given / checkpoint, "--out", given / out)
@@ -223,6 +223,6 @@ def test_what_cannot_be_explained_is_one_sentence(given: Path, image: str, check
     assert not (given / out).exists()
 
 
-def test_a_sheet_has_a_bound(given: Path) -> None:
+def test_the_number_of_faces_of_a_sheet_is_limited(given: Path) -> None:
     with pytest.raises(LaanetError, match=f"explain: {MAX_FACES + 1} pictures; give at most {MAX_FACES}"):
         write_explanations([given / "one.png"] * (MAX_FACES + 1), [given / "full.safetensors"], given / "sheet.png")

@@ -1,4 +1,4 @@
-"""Which faces the report shows, and how maps are laid over them."""
+"""Choice of the faces in the report's gallery, and drawing of maps over them."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from laanet_core.explanation.gallery import choose, typical_frame
 from laanet_core.explanation.overlay import overlay
 
 
-def test_gallery_takes_the_surest_the_missed_and_the_false_alarms_once_each() -> None:
+def test_gallery_takes_highest_and_lowest_fakes_and_highest_reals_once_each() -> None:
     videos = [ScoredVideo(f"f{score}", 1, "swap", score, None) for score in (0.9, 0.2, 0.7, 0.5)]
     videos += [ScoredVideo(f"r{score}", 0, "real", score, None) for score in (0.1, 0.6)]
     chosen = [(group, video.video_id) for group, video in choose(videos, 6)]
@@ -22,7 +22,7 @@ def test_gallery_takes_the_surest_the_missed_and_the_false_alarms_once_each() ->
     assert len(choose(videos, 100)) == 6
 
 
-def test_the_most_missed_fakes_are_shown_as_such_where_fakes_are_few() -> None:
+def test_the_lowest_fakes_are_shown_even_if_fakes_are_few() -> None:
     videos = [ScoredVideo(f"f{score}", 1, "swap", score, None) for score in (0.9, 0.02, 0.7)]
     chosen = [(group, video.video_id) for group, video in choose(videos, 12)]
     assert chosen == [("fake_high", "f0.9"), ("fake_high", "f0.7"), ("fake_low", "f0.02")]
@@ -33,15 +33,15 @@ def test_shown_frame_has_the_median_score() -> None:
     assert typical_frame(scores).frame == 3
 
 
-def test_overlay_leaves_the_image_where_there_is_no_heat_and_colours_its_peak() -> None:
+def test_overlay_keeps_the_image_where_the_map_is_zero_and_colours_its_peak() -> None:
     image = np.full((32, 32, 3), 90, np.uint8)
     heatmap = np.zeros((8, 8), np.float32)
     assert (overlay(image, heatmap, 0.5) == image).all()
     assert (overlay(image, heatmap, 0.0) == image).all()
     heatmap[6, 1] = 0.5
-    seen = overlay(image, heatmap, 0.5)
-    changed = np.argwhere((seen != image).any(axis=2))
+    drawn = overlay(image, heatmap, 0.5)
+    changed = np.argwhere((drawn != image).any(axis=2))
     assert changed.mean(axis=0) == pytest.approx([6 * 4 + 1.5, 1 * 4 + 1.5], abs=0.6)
-    red, _, blue = seen[25, 5].tolist()
+    red, _, blue = drawn[25, 5].tolist()
     assert red > 150
     assert blue < 60

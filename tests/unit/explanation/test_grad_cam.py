@@ -1,4 +1,4 @@
-"""Grad-CAM against autograd by hand, and what it leaves alone."""
+"""Grad-CAM compared with a computation by autograd, and its side effects."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ def face(seed: int, size: int = SIZE) -> Image:
 
 
 @pytest.mark.parametrize(("params", "layer"), WHERE_READ, ids=lambda value: value if isinstance(value, str) else value.backbone)
-def test_grad_cam_is_the_relu_of_the_maps_weighted_by_their_mean_gradients(params: ModelParams, layer: str) -> None:
+def test_grad_cam_is_the_relu_of_maps_weighted_by_their_mean_gradients(params: ModelParams, layer: str) -> None:
     model, image, peaks = network(params), face(3), []
     for _ in ("fake", "real"):
         found = grad_cam(model, [image])
         assert found is not None
         assert found.shape == (1, SIZE, SIZE)
         assert found.dtype == np.float32
-        expected = by_hand(model, image, layer, channels_last=params.backbone == "test_mambaout")
+        expected = by_autograd(model, image, layer, channels_last=params.backbone == "test_mambaout")
         peaks.append(expected.max())
         np.testing.assert_allclose(found[0], expected / (peaks[-1] or 1), atol=2e-5)
         model.classifier[-1].weight.data.neg_()  # type: ignore[operator, union-attr]
     assert max(peaks) > 0
 
 
-def by_hand(model: LAANet, image: Image, layer: str, channels_last: bool) -> NDArray[np.float64]:
-    """Eq. 1 and 2 of Selvaraju et al. at a named layer of the whole network, enlarged by OpenCV."""
+def by_autograd(model: LAANet, image: Image, layer: str, channels_last: bool) -> NDArray[np.float64]:
+    """Eq. 1 and 2 of Selvaraju et al. at a named layer of the complete network, upsampled by OpenCV."""
     kept: list[Tensor] = []
     handle = model.get_submodule(layer).register_forward_hook(lambda _module, _inputs, output: kept.append(output))
     logit = model(model.normalise(torch.from_numpy(image).permute(2, 0, 1)[None])).logit[0]
@@ -84,7 +84,7 @@ def by_hand(model: LAANet, image: Image, layer: str, channels_last: bool) -> NDA
 
 
 @pytest.mark.parametrize("params", [*PYRAMIDS, plain("test_efficientnet"), plain("test_mambaout")], ids=lambda params: params.backbone)
-def test_what_follows_the_maps_gives_the_networks_own_logit(params: ModelParams) -> None:
+def test_the_tail_gives_the_logit_of_the_network(params: ModelParams) -> None:
     model = network(params)
     images = torch.randn(2, 3, SIZE, SIZE)
     with torch.no_grad():
@@ -94,7 +94,7 @@ def test_what_follows_the_maps_gives_the_networks_own_logit(params: ModelParams)
 
 
 class Averages(nn.Module):
-    """A network whose last features are the image's colours in squares of 8 x 8 pixels."""
+    """A network whose last features are the image averaged over squares of 8 x 8 pixels."""
 
     def forward_features(self, images: Tensor) -> Tensor:
         return nn.functional.avg_pool2d(images, 8)
@@ -105,7 +105,7 @@ class Averages(nn.Module):
 
 @pytest.fixture
 def redness() -> LAANet:
-    """Red speaks for fake, green for real, and blue for nothing."""
+    """A network for which red is evidence for fake, green for real, and blue is irrelevant."""
     model = LAANet(plain("test_resnet")).eval()
     model.backbone.network = Averages()
     model.backbone.normalisation = model.normalisation = model.normalisation._replace(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -114,7 +114,7 @@ def redness() -> LAANet:
     return model
 
 
-def test_grad_cam_is_highest_where_the_evidence_for_fake_is_and_zero_where_it_speaks_for_real(redness: LAANet) -> None:
+def test_grad_cam_is_highest_at_evidence_for_fake_and_zero_at_evidence_for_real(redness: LAANet) -> None:
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     image[8:16, 40:48, 0], image[48:56, 8:16, 1], image[48:56, 48:56, 2] = 200, 200, 200
     image[48:56, 24:32, 0] = 100
@@ -127,7 +127,7 @@ def test_grad_cam_is_highest_where_the_evidence_for_fake_is_and_zero_where_it_sp
     assert found.max() == 1
 
 
-def test_without_any_evidence_for_fake_it_is_zero_everywhere(redness: LAANet) -> None:
+def test_grad_cam_without_evidence_for_fake_is_zero(redness: LAANet) -> None:
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     image[..., 1] = 200
     found = grad_cam(redness, [image])
@@ -135,7 +135,7 @@ def test_without_any_evidence_for_fake_it_is_zero_everywhere(redness: LAANet) ->
     assert (found == 0).all()
 
 
-def test_each_map_is_relative_to_its_own_image_whatever_stands_beside_it() -> None:
+def test_each_grad_cam_depends_only_on_its_own_image() -> None:
     model, images = network(PYRAMIDS[1]), [face(seed) for seed in (3, 4, 5)]
     together = grad_cam(model, images)
     assert together is not None
@@ -144,7 +144,7 @@ def test_each_map_is_relative_to_its_own_image_whatever_stands_beside_it() -> No
     assert together.max(axis=(1, 2)).tolist() == [1, 1, 1]
 
 
-def test_the_same_bits_come_again() -> None:
+def test_grad_cam_is_reproducible() -> None:
     model, image = network(PYRAMIDS[1]), face(3)
     first, second = (grad_cam(model, [image]) for _ in range(2))
     assert np.array_equal(first, second)  # type: ignore[arg-type]
@@ -152,7 +152,7 @@ def test_the_same_bits_come_again() -> None:
 
 @pytest.mark.parametrize("params", [PYRAMIDS[1], plain("test_resnet")], ids=["efpn", "plain"])
 @pytest.mark.parametrize("trainable", [True, False])
-def test_the_network_stays_as_it_is(params: ModelParams, trainable: bool) -> None:
+def test_grad_cam_does_not_change_the_network(params: ModelParams, trainable: bool) -> None:
     model = network(params).requires_grad_(trainable)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     image = face(3)
@@ -167,7 +167,7 @@ def test_the_network_stays_as_it_is(params: ModelParams, trainable: bool) -> Non
     assert not any(name.startswith("GradCamTail") for name, _ in model.named_modules())
 
 
-def test_a_network_of_double_precision_is_explained_too() -> None:
+def test_grad_cam_works_in_double_precision() -> None:
     single, double = (explain(model, face(3)).gradcam for model in (network(PYRAMIDS[0]), network(PYRAMIDS[0]).double()))
     assert single is not None
     assert double is not None
@@ -175,7 +175,7 @@ def test_a_network_of_double_precision_is_explained_too() -> None:
     assert np.abs(double - single).max() < 1e-4
 
 
-def test_tokens_are_no_maps() -> None:
+def test_a_token_network_has_no_grad_cam() -> None:
     model = network(plain("test_vit"))
     assert grad_cam(model, [face(3)]) is None
     explanation = explain(model, face(3))

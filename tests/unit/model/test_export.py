@@ -62,7 +62,7 @@ def test_the_command_says_no_more_than_the_difference_and_the_file_says_what_it_
     model = checkpoint(tmp_path / "model.safetensors", plain("test_vit"))
     done = CliRunner().invoke(app, ["export", f"{tmp_path}/model.safetensors", f"{tmp_path}/model.onnx", "--image-size", "96"])
     assert (done.exit_code, done.stderr, done.stdout.count("\n")) == (0, "", 1)
-    assert done.stdout.startswith(f"{tmp_path}/model.onnx: written; differs from torch by ")
+    assert done.stdout.startswith(f"{tmp_path}/model.onnx: written; its output differs from PyTorch by ")
     written = onnx.load(tmp_path / "model.onnx")
     described = json.loads({prop.key: prop.value for prop in written.metadata_props}["laanet"])
     mean, std = model.normalisation

@@ -74,7 +74,7 @@ def test_an_own_data_set_with_a_presets_name_is_kept_in_its_place(project: Path,
     shutil.copy(project / "presets/paper.yaml", project / "params.yaml")
     replace(project / "params.yaml", "{root: data/raw/cdf2}", "{root: /mnt/cdf2}  # on the raid")
     done = preset(name)
-    assert ("datasets.cdf2: kept, in place of the preset's own\n" in done.stdout) == (name == "paper")
+    assert ("datasets.cdf2: kept, instead of the preset's data set of that name\n" in done.stdout) == (name == "paper")
     assert "datasets.cdf2: kept" in done.stdout
     assert "  cdf2: {root: /mnt/cdf2}  # on the raid\n" in (project / "params.yaml").read_text()
     assert load_params().datasets["cdf2"].root == "/mnt/cdf2"

@@ -1,4 +1,4 @@
-"""Experiments are collected with what they scored, and only those that are comparable stand in the paper's tables."""
+"""Collection of experiments with their results, and the digest that decides which of them are comparable."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def given(preset: str = "demo", **change: Any) -> Json:
 
 
 def state(rev: str, params: Json, metrics: Json | None, time: str | None = "10:00", **more: Any) -> Json:
-    """One revision as `dvc exp show --json` prints it; metrics: data set -> metrics.json."""
+    """One revision in the format of `dvc exp show --json`; metrics: data set -> content of metrics.json."""
     files = {f"reports/{name}/metrics.json": {"data": values} for name, values in (metrics or {}).items()}
     shown = {
         "rev": rev, "timestamp": f"2026-11-24T{time}:00" if time else None, "params": {"params.yaml": {"data": params}},
@@ -49,7 +49,7 @@ def state(rev: str, params: Json, metrics: Json | None, time: str | None = "10:0
 
 
 def experiment(name: str, params: Json, metrics: Json | None, time: str = "11:00", ended: str | None = "success") -> Json:
-    """An experiment below its commit. ended: how a queued one did; None: it was run at once."""
+    """An experiment of a commit. ended: final state of a queued experiment; None for one that was not queued."""
     error = {"msg": "Experiment run failed", "type": ""} if ended == "failed" else None
     executor = {"state": ended, "name": "dvc-task", "local": {}} if ended else None
     rev = name.encode().hex().ljust(40, "0")
@@ -67,7 +67,7 @@ def locked(params: Json) -> Json:
 
 
 def collected(baseline: Json, *experiments: Json, workspace: Json | None = None, older: list[Json] | None = None) -> Collected:
-    """What is collected where each run's dvc.lock is that of its own parameters."""
+    """Result of `collect` if the dvc.lock of each run has the run's own parameters."""
     head = {**baseline, "name": "main", "experiments": list(experiments) or None}
     before = state(OLDER, given(), {"demo": {**METRICS, "auc": 0.1}}, "09:00", experiments=older)
     states = [{**(workspace or state("workspace", given(), {"demo": METRICS}, None))}, head, before]
@@ -82,7 +82,7 @@ def baseline() -> Json:
     return state(HEAD, given(), {"demo": METRICS})
 
 
-def test_each_run_and_data_set_is_a_row_with_what_it_set_and_scored() -> None:
+def test_each_run_and_data_set_has_a_row_with_its_parameters_and_results() -> None:
     two = given(lambda2=10, datasets={"demo": {"root": "data/raw/demo"}, "celebs": {"root": "/cdf", "adapter": "cdf2"}})
     two["model"] |= {"heads": ["heatmap", "consistency"], "levels": [6, 5], "pyramid": "fpn"}
     found = collected(baseline(), experiment("ten", two, {"demo": METRICS, "celebs": {**METRICS, "auc": 0.6}}))
@@ -97,7 +97,7 @@ def test_each_run_and_data_set_is_a_row_with_what_it_set_and_scored() -> None:
 
 
 @pytest.mark.parametrize("ended", ["queued", "running", "failed"])
-def test_what_is_not_finished_is_named_and_no_row_though_its_commits_metrics_are_shown(ended: str) -> None:
+def test_unfinished_experiments_are_named_and_have_no_row(ended: str) -> None:
     found = collected(
         baseline(),
         experiment("good", given(lambda2=2), {"demo": METRICS}),
@@ -117,13 +117,13 @@ def test_the_latest_run_is_the_last_row() -> None:
     ]  # fmt: skip
 
 
-def test_a_workspace_that_is_as_the_branch_or_an_experiment_is_no_row_of_its_own() -> None:
+def test_a_workspace_that_equals_the_branch_or_an_experiment_has_no_row() -> None:
     applied = state("workspace", given(lambda2=2), {"demo": {**METRICS, "auc": 0.5}}, None)
     found = collected(baseline(), experiment("two", given(lambda2=2), {"demo": {**METRICS, "auc": 0.5}}), workspace=applied)
     assert [row.experiment for row in found.rows] == ["main", "two"]
 
 
-def test_experiments_of_earlier_commits_stay_and_those_commits_own_runs_do_not_count() -> None:
+def test_experiments_of_earlier_commits_are_collected_but_not_the_runs_of_these_commits() -> None:
     found = collected(baseline(), older=[experiment("before", given(lambda2=2), {"demo": METRICS}, "09:30")])
     assert [row.experiment for row in found.rows] == ["before", "main"]
 
@@ -131,13 +131,13 @@ def test_experiments_of_earlier_commits_stay_and_those_commits_own_runs_do_not_c
 @pytest.mark.parametrize(
     "change", [{"lambda2": 7}, {"crops__size": 128}, {"evaluate__flip": True}, {"datasets": {"demo": {"root": "/elsewhere"}}}], ids=str
 )
-def test_parameters_changed_since_the_run_are_told_and_not_taken_for_those_of_its_scores(change: Json) -> None:
+def test_a_run_with_parameters_changed_after_scoring_is_named_and_has_no_row(change: Json) -> None:
     edited = state("workspace", given(**change), {"demo": METRICS}, None)
     found = collect([edited], HEAD, lambda rev: locked(given()))
     assert (found.rows, found.left_out) == ([], {CHANGED: ["workspace"]})
 
 
-def test_scores_that_no_recorded_stage_made_are_left_out() -> None:
+def test_scores_without_a_recorded_evaluation_are_left_out() -> None:
     lock = locked(given())
     del lock["stages"]["evaluate@demo"]
     for record in (lock, {}):
@@ -155,7 +155,7 @@ def test_runs_without_scores_and_of_other_versions_are_named() -> None:
     assert found.left_out == {OTHER_VERSION: ["old"], NO_SCORES: ["broken", "none"]}
 
 
-def test_a_measure_that_is_not_defined_is_empty_and_rows_come_back_as_written(tmp_path: Path) -> None:
+def test_an_undefined_measure_is_empty_and_rows_are_read_as_written(tmp_path: Path) -> None:
     without = {name: value for name, value in METRICS.items() if not name.startswith(("auc", "ap"))}
     found = collected(baseline(), experiment("one", given(lambda2=1 / 3, model__heads=[]), {"demo": without}))
     write_experiments(tmp_path / "experiments.csv", found.rows)
@@ -163,7 +163,7 @@ def test_a_measure_that_is_not_defined_is_empty_and_rows_come_back_as_written(tm
     assert read_experiments(tmp_path / "experiments.csv") == found.rows
 
 
-def test_a_table_of_experiments_without_a_column_is_told(tmp_path: Path) -> None:
+def test_a_table_of_experiments_without_a_column_is_reported(tmp_path: Path) -> None:
     (tmp_path / "experiments.csv").write_text("experiment,rev\n")
     with pytest.raises(LaanetError, match="has no column 'dataset'"):
         read_experiments(tmp_path / "experiments.csv")
@@ -184,7 +184,7 @@ def digest(dataset: str = "demo", preset: str = "demo", **change: Any) -> str:
     ],
     ids=str,
 )  # fmt: skip
-def test_what_the_tables_vary_and_what_changes_no_score_is_not_in_the_rest(change: Json) -> None:
+def test_the_rest_digest_ignores_varied_parameters_and_those_without_effect(change: Json) -> None:
     assert digest(**change) == digest()
     assert len(digest()) == 12
     int(digest(), 16)
@@ -199,11 +199,11 @@ def test_what_the_tables_vary_and_what_changes_no_score_is_not_in_the_rest(chang
     ],
     ids=str,
 )  # fmt: skip
-def test_what_changes_a_score_is_in_the_rest(change: Json) -> None:
+def test_the_rest_digest_depends_on_parameters_that_change_a_score(change: Json) -> None:
     assert digest(**change) != digest()
 
 
-def test_the_rest_of_a_data_set_holds_it_and_the_one_learnt_from_and_no_other() -> None:
+def test_the_rest_digest_covers_only_this_data_set_and_the_training_set() -> None:
     plain = digest("cdf2", "paper")
     assert digest("cdf2", "paper", datasets__dfd__partial=True, demo__seconds=9) == plain
     assert digest("cdf2", "paper", datasets__ffpp__compression="c40") != plain
@@ -236,7 +236,7 @@ out.write_text(json.dumps({"auc": auc, "auc_low": None, "auc_high": None, "ap": 
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Path:
-    """A DVC project with this project's parameters and stages that take no time, run and committed."""
+    """A DVC project with this project's parameters and trivial stages, run and committed."""
     root = tmp_path / "toy"
     root.mkdir()
     shutil.copy(PRESETS / "demo.yaml", root / "params.yaml")
@@ -249,7 +249,7 @@ def toy(tmp_path: Path) -> Path:
 
 
 def in_toy(root: Path, *command: str) -> str:
-    """Output of a command there; its exit status is not looked at."""
+    """Output of a command run in that folder; its exit status is ignored."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_SITE_CACHE_DIR": str(root.parent / "site"),
         "DVC_GLOBAL_CONFIG_DIR": str(root.parent / "config"), "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull,
@@ -273,17 +273,17 @@ def test_experiments_of_dvc_are_collected_across_commits_and_unfinished_work_is_
     in_toy(toy, "dvc", "exp", "run", "-q", "--queue", "-n", "waits", "-S", "lambda2=20")
     params = (toy / "params.yaml").read_text()
     (toy / "params.yaml").write_text(params.replace("lambda2: 1 ", "lambda2: 30 "))
-    said = in_toy(toy, "laanet", "collect")
-    assert "1 of 4 runs left out, queued, running or failed; see 'dvc queue status': waits\n" in said
-    assert "1 of 4 runs left out, with parameters changed after scoring; run 'dvc repro', or the experiment again: workspace\n" in said
+    output = in_toy(toy, "laanet", "collect")
+    assert "1 of 4 runs skipped (queued, running or failed; see 'dvc queue status'): waits\n" in output
+    assert "1 of 4 runs skipped (parameters changed after scoring; run 'dvc repro' or the experiment again): workspace\n" in output
     assert {(row["experiment"], row["lambda2"], row["auc"]) for row in table(out)} == {("trunk", "1.0", "0.01"), ("ten", "10.0", "0.1")}
     in_toy(toy, "dvc", "repro", "-q")
     in_toy(toy, "laanet", "collect")
     assert [(row["experiment"], row["rev"], row["auc"]) for row in table(out)][-1] == ("workspace", "", "0.3")
 
 
-def test_collecting_outside_a_project_is_one_sentence(tmp_path: Path) -> None:
-    said = in_toy(tmp_path, "laanet", "collect")
-    assert said.startswith("error: ")
-    assert said.count("\n") == 1
-    assert "run in the project's folder" in said
+def test_collecting_outside_a_project_is_reported_in_one_sentence(tmp_path: Path) -> None:
+    output = in_toy(tmp_path, "laanet", "collect")
+    assert output.startswith("error: ")
+    assert output.count("\n") == 1
+    assert "run in the project's folder" in output

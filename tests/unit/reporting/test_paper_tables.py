@@ -1,4 +1,4 @@
-"""The paper's tables hold the paper's figures, ours where a comparable experiment was run, and 'not run' everywhere else."""
+"""The paper's tables contain the published numbers, ours if a comparable experiment was run, and 'not run' elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEVELS = ["6", "6,5", "6,5,4", "6,5,4,3", "6,5,4,3,2"]
 
 
 def ran(dataset: str = "cdf2", auc: float | None = 0.5, params: Params = PAPER, **change: Any) -> Experiment:
-    """An experiment with the full network and the current parameters, but for the changes."""
+    """An experiment with the full network and the current parameters, apart from the changes."""
     full = {
         "experiment": "some", "rev": "1234567", "adapter": layout_of(dataset, params.datasets[dataset]), "lambda1": params.lambda1,
         "lambda2": params.lambda2, "pyramid": "efpn", "levels": "6,5,4,3", "heads": "consistency,heatmap", "method": "sbi",
@@ -38,7 +38,7 @@ def rows_of(number: int, *experiments: Experiment, params: Params = PAPER) -> li
 
 
 def ours(rows: list[Row], dataset: str = "cdf2") -> dict[str, float]:
-    """Label, or for Table 4 label and pyramid -> our AUC, of the rows that have one."""
+    """Label (in Table 4 with the pyramid) -> our AUC, of the rows that have one."""
     found = {}
     for row in rows:
         value = next(item for item in row.cells if item.dataset == dataset).ours_auc
@@ -53,13 +53,13 @@ def all_cells(*experiments: Experiment, params: Params = PAPER) -> Iterator[tupl
 
 
 @pytest.mark.parametrize("params", [PAPER, DEMO], ids=["paper", "demo"])
-def test_what_was_not_run_says_so_in_every_cell_and_has_no_figure_of_ours(params: Params) -> None:
+def test_cells_that_were_not_run_are_marked_and_have_no_number_of_ours(params: Params) -> None:
     for number, row, part in all_cells(params=params):
         assert part.status == (UNCLEAR if number == 3 and row.note == MISPRINT else NOT_RUN)
         assert [part.ours_auc, part.ours_low, part.ours_high, part.ours_ap, part.n_real, part.n_fake, part.experiment] == [None] * 6 + [""]
 
 
-def test_every_figure_of_the_paper_stands_in_its_table() -> None:
+def test_every_published_number_is_in_its_table() -> None:
     def shown(number: int, measure: str) -> list[float]:
         values = [getattr(part, measure) for table_number, _, part in all_cells() if table_number == number]
         return sorted(value for value in values if value is not None)
@@ -73,12 +73,12 @@ def test_every_figure_of_the_paper_stands_in_its_table() -> None:
     assert shown(4, "paper_auc") == sorted(levels + means)
 
 
-def test_our_figures_are_per_cent_with_interval_counts_coverage_and_the_experiments_name() -> None:
+def test_our_results_are_in_per_cent_with_interval_counts_coverage_and_experiment() -> None:
     row = next(row for row in rows_of(1, ran()) if row.label == LAANET_SBI)
     assert row.cells[1] == Cell("cdf2", "CDF2", 95.40, 50.0, 40.0, 60.0, 97.64, 70.0, 10, 20, 90.0, RUN, "some")
 
 
-def test_table_1_tells_sbi_bi_and_the_baseline_apart() -> None:
+def test_table_1_distinguishes_sbi_bi_and_the_baseline() -> None:
     rows = rows_of(1, ran(auc=0.1), ran(auc=0.2, method="bi"), ran(auc=0.3, pyramid="none", heads=""), ran(auc=0.4, pyramid="fpn"))
     assert ours(rows) == {LAANET_SBI: 10, LAANET_BI: 20, SBI_BASELINE: 30}
 
@@ -98,7 +98,7 @@ def test_each_combination_of_table_3_has_its_row(heads: str, pyramid: str, label
     assert rows[0].cells[0].paper_auc == 74.54
 
 
-def test_the_misprinted_row_of_table_3_is_flagged_and_the_rows_that_it_may_be_stand_below() -> None:
+def test_the_misprinted_row_of_table_3_is_flagged_and_its_two_candidates_are_added() -> None:
     rows = rows_of(3, ran(heads="", pyramid="none"), ran(heads="consistency", pyramid="none"), ran(heads="", pyramid="efpn"))
     assert (rows[1].note, rows[1].cells[0].paper_auc, {part.status for part in rows[1].cells}) == (MISPRINT, 80.89, {UNCLEAR})
     assert [(row.label, row.note, row.cells[0].paper_auc) for row in rows[-2:]] == [
@@ -114,29 +114,29 @@ def test_rows_of_table_4_are_by_pyramid_and_levels(levels: str, row: str, pyrami
 
 
 @pytest.mark.parametrize(("pyramid", "levels"), [("fpn", "6"), ("efpn", "6"), ("none", "6"), ("none", "6,5,4,3")])
-def test_the_top_features_alone_are_row_a_of_table_4_and_table_3_without_e_fpn(pyramid: str, levels: str) -> None:
+def test_f6_alone_is_row_a_of_table_4_and_the_row_without_e_fpn_of_table_3(pyramid: str, levels: str) -> None:
     experiment = ran(levels=levels, pyramid=pyramid)
     assert ours(rows_of(4, experiment)) == {"a both": 50}
     assert ours(rows_of(3, experiment)) == {"C + H": 50}
 
 
-def test_a_plain_classifier_is_not_the_top_features_under_a_class_head() -> None:
+def test_f6_with_a_class_head_is_not_the_plain_classifier() -> None:
     assert ours(rows_of(3, ran(levels="6", heads=""))) == {}
 
 
-def test_table_5_is_by_weights_and_the_other_tables_have_the_current_ones() -> None:
+def test_table_5_varies_the_weights_and_the_other_tables_use_the_current_ones() -> None:
     experiments = [ran(auc=place / 10, lambda1=pair.lambda1, lambda2=pair.lambda2) for place, pair in enumerate(TABLE5)]
     assert ours(rows_of(5, *experiments)) == {"1, 1": 0, "10, 10": 10, "100, 100": 20, "100, 10": 30, "10, 100": 40}
     assert ours(rows_of(3, *experiments)) == {"C + H + E-FPN": 40}
     assert ours(rows_of(1, *experiments)) == {LAANET_SBI: 40}
 
 
-def test_the_weight_of_a_head_that_is_not_there_does_not_matter() -> None:
+def test_the_weight_of_a_missing_head_is_ignored() -> None:
     assert ours(rows_of(3, ran(heads="heatmap", lambda2=1))) == {"H + E-FPN": 50}
     assert ours(rows_of(3, ran(heads="heatmap", lambda1=1))) == {}
 
 
-def test_of_several_experiments_for_a_cell_the_last_of_the_file_counts() -> None:
+def test_the_last_of_several_experiments_for_a_cell_is_used() -> None:
     first, last = ran(auc=0.1, experiment="first"), ran(auc=0.2, experiment="last")
     for order, expected in (([first, last], 20), ([last, first], 10)):
         assert ours(rows_of(3, *order)) == {"C + H + E-FPN": expected}
@@ -149,7 +149,7 @@ def test_experiments_with_other_parameters_or_data_sets_are_left_out_and_counted
     assert ours(rows_of(3, *experiments[1:])) == {}
 
 
-def test_our_other_data_sets_are_columns_without_a_figure_of_the_paper() -> None:
+def test_our_other_data_sets_are_columns_without_published_numbers() -> None:
     more = {
         "dfdc": DatasetParams(root="/d"),
         "mine": DatasetParams(root="/m"),
@@ -165,30 +165,30 @@ def test_our_other_data_sets_are_columns_without_a_figure_of_the_paper() -> None
     assert [part.status for part in row.cells[5:]] == [NOT_RUN, RUN, NOT_RUN]
 
 
-def test_a_data_set_under_another_name_stands_beside_the_paper_by_its_layout() -> None:
+def test_a_data_set_with_another_name_is_matched_by_its_layout() -> None:
     params = PAPER.model_copy(update={"datasets": {"ffpp": PAPER.datasets["ffpp"], "celebs": DatasetParams(root="/c", layout="cdf2")}})
     part = rows_of(1, ran("celebs", params=params), params=params)[-1].cells[1]
     assert (part.dataset, part.name, part.paper_auc, part.ours_auc) == ("celebs", "CDF2", 95.40, 50)
 
 
-def test_a_set_of_ones_own_that_is_called_as_one_of_the_papers_is_not_taken_for_it() -> None:
+def test_a_data_set_with_the_name_but_not_the_layout_of_a_published_one_is_not_matched() -> None:
     params = PAPER.model_copy(update={"datasets": {"ffpp": PAPER.datasets["ffpp"], "cdf2": DatasetParams(root="/c", layout="folder")}})
     cells = {part.name: part for part in rows_of(1, ran("cdf2", params=params), params=params)[-1].cells}
     assert (cells["CDF2"].paper_auc, cells["CDF2"].status) == (95.40, NOT_RUN)
     assert (cells["cdf2"].paper_auc, cells["cdf2"].ours_auc) == (None, 50)
 
 
-def test_averages_are_ours_only_where_every_data_set_of_the_paper_was_run() -> None:
+def test_our_average_needs_every_data_set_of_the_paper() -> None:
     figures = {"cdf2": 0.9, "dfd": 0.8, "dfdcp": 0.7, "dfw": 0.6}
     experiments = [ran(name, auc=auc) for name, auc in figures.items()]
     full = rows_of(3, *experiments, ran("dfdc", auc=0.1))[6]
     assert (full.cells[-1].paper_auc, full.cells[-1].ours_auc, full.cells[-1].status) == (90.20, 75, RUN)
-    lacking = rows_of(3, *experiments[1:], ran("dfdc"))[6]
-    assert (lacking.cells[-1].ours_auc, lacking.cells[-1].status) == (None, NOT_RUN)
+    incomplete = rows_of(3, *experiments[1:], ran("dfdc"))[6]
+    assert (incomplete.cells[-1].ours_auc, incomplete.cells[-1].status) == (None, NOT_RUN)
     assert rows_of(5, *experiments)[-1].cells[-1].ours_auc == pytest.approx((90 + 70 + 60) / 3, abs=1e-4)
 
 
-def test_table_4_ends_with_each_pyramids_mean_over_the_levels() -> None:
+def test_table_4_ends_with_the_mean_of_each_pyramid() -> None:
     fpn = [ran(auc=place / 10, levels=levels, pyramid="fpn") for place, levels in enumerate(LEVELS)]
     rows = rows_of(4, *fpn, *(item._replace(pyramid="efpn") for item in fpn[2:]))
     means = {row.marks["pyramid"]: row.cells[0] for row in rows[-2:]}
@@ -196,12 +196,12 @@ def test_table_4_ends_with_each_pyramids_mean_over_the_levels() -> None:
     assert (means["efpn"].paper_auc, means["efpn"].ours_auc, means["efpn"].status) == (93.16, None, NOT_RUN)
 
 
-def test_an_auc_that_is_not_defined_is_not_a_blank_run() -> None:
+def test_an_undefined_auc_is_distinguished_from_a_missing_run() -> None:
     row = rows_of(3, ran(auc=None))[6]
     assert (row.cells[0].status, row.cells[0].n_fake, row.cells[0].ours_auc) == (UNDEFINED, 20, None)
 
 
-def test_tables_are_written_one_line_a_row_and_data_set(tmp_path: Path) -> None:
+def test_tables_are_written_with_one_line_per_row_and_data_set(tmp_path: Path) -> None:
     write_paper_tables([ran()], PAPER, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"table{number}.csv" for number in (1, 3, 4, 5)]
     lines = table(tmp_path / "table3.csv")

@@ -1,4 +1,4 @@
-"""The paper's figures are those of its text, read here by its tables' headings and not by the order in which the project keeps them."""
+"""The published numbers equal those in the text of the paper, which is parsed here independently by the headings of its tables."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def text(shared: Path) -> str:
 
 
 def lines_of(text: str, number: int) -> Lines:
-    """Cells of the lines above a table's caption, without underlines and the rises in brackets."""
+    """Cells of the lines above a table's caption, without underlines and improvements in brackets."""
     above = text[: text.index(f"\nTable {number}. ")].rstrip("\n")
     lines = above[above.rindex("\n\n") + 2 :].splitlines()
     return [[re.sub(r"</?u>|\s*\(↑.*\)", "", item).strip() for item in line.split("\t")] for line in lines]
@@ -39,7 +39,7 @@ def number(printed: str) -> float | None:
 
 
 def spread(headings: list[str]) -> list[str]:
-    """Headings that stand over several columns, repeated over each."""
+    """Headings that span several columns, repeated for each column."""
     filled: list[str] = []
     for heading in headings:
         filled.append(heading or (filled[-1] if filled else ""))
@@ -51,7 +51,7 @@ def test_data_sets_are_named_as_the_projects_layouts_and_dfdc_is_the_preview_set
     assert set(PAPER_NAMES) == {"ffpp", "cdf2", "dfw", "dfd", "dfdcp"}
 
 
-def test_table_1_has_every_figure_of_every_method(text: str) -> None:
+def test_table_1_has_every_number_of_every_method(text: str) -> None:
     lines = lines_of(text, 1)
     sets, measures = lines[2], lines[3]
     names = ["", "", "", "ffpp", *(ADAPTERS[name] for name in spread(sets[4:]))]
@@ -65,7 +65,7 @@ def test_table_1_has_every_figure_of_every_method(text: str) -> None:
         assert len(method.auc) + len(method.ap) == sum(number(cell) is not None for cell in cells[3:])
 
 
-def test_table_2_has_every_figure_of_every_method(text: str) -> None:
+def test_table_2_has_every_number_of_every_method(text: str) -> None:
     heading, *lines = lines_of(text, 2)
     kinds = [name.lower().replace("pixel", "pixelation") for name in heading[2:]]
     for method, cells in zip(TABLE2, lines, strict=True):
@@ -73,7 +73,7 @@ def test_table_2_has_every_figure_of_every_method(text: str) -> None:
         assert method.auc == {kind: float(cell) for kind, cell in zip(kinds, cells[2:], strict=True)}
 
 
-def test_table_3_keeps_the_marks_as_printed_and_flags_the_row_whose_marks_are_another_rows(text: str) -> None:
+def test_table_3_has_the_printed_marks_and_flags_the_row_with_repeated_marks(text: str) -> None:
     lines = lines_of(text, 3)
     names = [ADAPTERS[name] for name in lines[1][3:]]
     for row, cells in zip(TABLE3, lines[2:], strict=True):
@@ -103,7 +103,7 @@ def test_table_5_has_every_pair_of_weights(text: str) -> None:
         assert row.auc == dict(zip(names, map(float, cells[2:]), strict=True))
 
 
-def test_averages_that_the_paper_prints_are_those_of_its_rows() -> None:
+def test_printed_averages_equal_the_averages_of_their_rows() -> None:
     for auc in [*(row.auc for row in TABLE3), *(row.auc for row in TABLE5)]:
         others = [value for name, value in auc.items() if name != AVERAGE]
         assert auc[AVERAGE] == pytest.approx(sum(others) / len(others), abs=0.011)
@@ -112,14 +112,14 @@ def test_averages_that_the_paper_prints_are_those_of_its_rows() -> None:
             assert printed == pytest.approx(sum(getattr(row, pyramid)[name] for row in TABLE4) / len(TABLE4), abs=0.011)
 
 
-def test_mean_mask_ssim_is_that_of_the_text(text: str) -> None:
+def test_mean_mask_ssim_equals_that_in_the_text(text: str) -> None:
     sentence = text[text.index("CDF2 [25] is formed by") :].partition("We note")[0]
     found = re.search(r"value of (\S+), followed by DFD and DFDC with an average Mask-SSIM of (\S+) and (\S+), ", sentence)
     assert found
     assert [MASK_SSIM[name] for name in ("cdf2", "dfd", "dfdcp")] == list(map(float, found.groups()))
 
 
-def test_the_short_list_of_laa_nets_own_figures_is_that_of_table_1() -> None:
+def test_the_summary_of_laa_nets_results_equals_table_1() -> None:
     facts = {item.adapter: (item.sbi_auc, item.sbi_ap, item.bi_auc, item.bi_ap) for item in PAPER}
     assert facts == {
         "ffpp": (99.96, None, 99.95, None), "cdf2": (95.40, 97.64, 86.28, 91.93), "dfw": (80.03, 81.08, 57.13, 56.89),

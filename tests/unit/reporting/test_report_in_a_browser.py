@@ -1,4 +1,4 @@
-"""The report in headless Chromium: it opens without an error or a request, its pictures are drawn, and it fits a phone."""
+"""The report in headless Chromium: no errors or network requests, all pictures are drawn, and it fits a phone screen."""
 
 from pathlib import Path
 
@@ -20,23 +20,23 @@ def page(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_opens_without_errors_or_requests_and_fits_its_screen(page: Path, tmp_path: Path, width: int) -> None:
-    seen = visit(page, width, tmp_path)
-    assert seen.console == []
-    assert seen.requests == []
-    assert seen.shown
-    assert seen.fits
-    assert seen.bar > 0
-    assert seen.cut == []
+def test_the_page_has_no_errors_or_requests_and_fits_the_screen(page: Path, tmp_path: Path, width: int) -> None:
+    visited = visit(page, width, tmp_path)
+    assert visited.console == []
+    assert visited.requests == []
+    assert visited.shown
+    assert visited.fits
+    assert visited.bar > 0
+    assert visited.cut == []
 
 
-def test_a_page_that_does_not_would_be_noticed(page: Path, tmp_path: Path) -> None:
+def test_a_defective_page_is_detected(page: Path, tmp_path: Path) -> None:
     text = page.read_text().replace("default-src 'none'; img-src data:", "default-src * 'unsafe-inline'; img-src *")
     wide = "<div style='width:3000px'>x</div><img src='http://127.0.0.1:9/a.png' alt='none'><script>console.error('oh')</script>"
     page.write_text(text.replace("<main>", "<main>" + wide))
-    seen = visit(page, 390, tmp_path)
-    assert any("oh" in line for line in seen.console)
-    assert "http://127.0.0.1:9/a.png" in seen.requests
-    assert not seen.shown
-    assert not seen.fits
-    assert seen.cut == ["div x"]
+    visited = visit(page, 390, tmp_path)
+    assert any("oh" in line for line in visited.console)
+    assert "http://127.0.0.1:9/a.png" in visited.requests
+    assert not visited.shown
+    assert not visited.fits
+    assert visited.cut == ["div x"]

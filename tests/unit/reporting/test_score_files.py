@@ -1,4 +1,4 @@
-"""Score CSVs of other people's detectors: what `laanet compare` takes, and that it refuses the rest in one sentence."""
+"""Score CSVs of any detector: `laanet compare` reads valid files and refuses others with one sentence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def good(tmp_path: Path) -> Path:
     ("data", "words"),
     [
         (b"", "has no column 'video_id' (the file is empty); its first line must name video_id and score"),
-        (b"video_id,score\n", "has no row below its header"),
+        (b"video_id,score\n", "has no rows below its header"),
         (b"video,score\na,1\n", "has no column 'video_id' (found 'video, score')"),
         (b"video_id,label\na,1\n", "has no column 'score'"),
         (b"video_id,score,score\na,1,1\n", "has the column 'score' more than once"),
@@ -29,64 +29,64 @@ def good(tmp_path: Path) -> Path:
         (b"video_id,score\na,1e999\n", "line 2: score '1e999' must be a finite number"),
         (b"video_id,score\na,high\n", "line 2: score 'high' must be a finite number"),
         (b"video_id,score,mask_ssim\na,1,x\n", "line 2: mask_ssim 'x' must be a finite number"),
-        (b"video_id,score\na,0.5\na,0.6\n", "line 3: video_id 'a' is there a second time; keep one row a video"),
+        (b"video_id,score\na,0.5\na,0.6\n", "line 3: video_id 'a' occurs twice; keep one row per video"),
         (b"video_id,score\n,0.5\n", "line 2: video_id is empty"),
         (b"video_id,score,label\na,0.5,fake\n", "line 2: label 'fake' must be 0 (real) or 1 (fake)"),
-        (b"video_id,score\na,0.5,1\n", "line 2: row 'a,0.5' does not have the header's 2 cells"),
-        (b"video_id,score,label\na,0.5\n", "line 2: row 'a,0.5' does not have the header's 3 cells"),
-        (b"video_id,score\n\xff\xfe,1\n", "is no UTF-8 text (byte 15)"),
-        (b'video_id,score\n"a"b,1\n', "line 2: is no CSV"),
-        (b'video_id,score\n"a,1\n', "is no CSV"),
-        (b"video_id,score\na\x1b[31m,1\n", "line 2: video_id 'a\\x1b[31m' must be at most 500 letters without control characters"),
-        (b'video_id,score\n"a\nb",1\n', "line 3: video_id 'a\\nb' must be"),
-        (b"video_id,score,method\na,1,\x07\n", "line 2: method '\\x07' must be"),
-        (b"video_id,score\n" + b"a" * 501 + b",1\n", "must be at most 500 letters"),
-        (b"video_id,score\n" + b"a" * 200_000 + b",1\n", "is no CSV (field larger"),
+        (b"video_id,score\na,0.5,1\n", "line 2: row 'a,0.5' does not have 2 cells like the header"),
+        (b"video_id,score,label\na,0.5\n", "line 2: row 'a,0.5' does not have 3 cells like the header"),
+        (b"video_id,score\n\xff\xfe,1\n", "is not UTF-8 text (byte 15)"),
+        (b'video_id,score\n"a"b,1\n', "line 2: is not a valid CSV"),
+        (b'video_id,score\n"a,1\n', "is not a valid CSV"),
+        (b"video_id,score\na\x1b[31m,1\n", "line 2: video_id 'a\\x1b[31m' must have at most 500 characters and no control characters"),
+        (b'video_id,score\n"a\nb",1\n', "line 3: video_id 'a\\nb' must have"),
+        (b"video_id,score,method\na,1,\x07\n", "line 2: method '\\x07' must have"),
+        (b"video_id,score\n" + b"a" * 501 + b",1\n", "must have at most 500 characters"),
+        (b"video_id,score\n" + b"a" * 200_000 + b",1\n", "is not a valid CSV (field larger"),
         (b"a" * 100_000, "has no column 'video_id'"),
         (b"PK\x03\x04\x00\x00", "has no column 'video_id'"),
     ],
 )  # fmt: skip
-def test_what_is_no_score_file_is_one_short_sentence(tmp_path: Path, good: Path, data: bytes, words: str) -> None:
+def test_an_invalid_score_file_is_reported_in_one_short_sentence(tmp_path: Path, good: Path, data: bytes, words: str) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_bytes(data)
     for order in ([good, bad], [bad, good]):
-        said = sentence(*order)
-        assert words in said
-        assert str(bad) in said
-        assert len(said) < len(str(bad)) + 250
-        assert said[:-1].isprintable()
+        message = sentence(*order)
+        assert words in message
+        assert str(bad) in message
+        assert len(message) < len(str(bad)) + 250
+        assert message[:-1].isprintable()
 
 
-def test_files_too_large_to_be_scores_are_refused_before_they_are_read_whole(tmp_path: Path, good: Path) -> None:
+def test_too_large_files_are_refused_without_reading_them_completely(tmp_path: Path, good: Path) -> None:
     huge, many = tmp_path / "huge.csv", tmp_path / "many.csv"
     with huge.open("wb") as file:
         file.truncate(100 * MAX_BYTES)
     assert "is larger than 67.1 MB" in sentence(good, huge)
     many.write_text("video_id,score\n" + "".join(f"{number},0\n" for number in range(MAX_VIDEOS + 1)))
-    assert "is beyond the 500,000 videos" in sentence(good, many)
+    assert "exceeds the maximum of 500,000 videos" in sentence(good, many)
 
 
-def test_files_that_are_not_there_or_no_files_are_one_sentence(tmp_path: Path, good: Path) -> None:
-    assert "is no file; if it is a revision or an experiment, give --dataset" in sentence(good, tmp_path / "gone.csv")
-    assert "is no file" in sentence(good, tmp_path)
-    assert "is one detector alone; name two or more" in sentence(good)
+def test_missing_files_and_folders_are_reported_in_one_sentence(tmp_path: Path, good: Path) -> None:
+    assert "is not a file; if it is a revision or an experiment, give --dataset" in sentence(good, tmp_path / "gone.csv")
+    assert "is not a file" in sentence(good, tmp_path)
+    assert "is only one detector; give two or more" in sentence(good)
     assert "is given twice" in sentence(good, good)
-    assert "'': is no file" in sentence(good, "")
+    assert "'': is neither a file nor a revision" in sentence(good, "")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path: Path, good: Path) -> None:
+def test_a_file_without_read_permission_is_reported_in_one_sentence(tmp_path: Path, good: Path) -> None:
     closed = write_scores(tmp_path / "closed.csv", scored(1, 1.0))
     closed.chmod(0)
     assert "Permission denied" in sentence(good, closed)
 
 
-def test_csvs_as_spreadsheets_write_them_are_taken(tmp_path: Path, good: Path) -> None:
+def test_csvs_written_by_spreadsheets_are_read(tmp_path: Path, good: Path) -> None:
     text = write_scores(tmp_path / "plain.csv", scored(2, 1.0), ["video_id", "score", "note"]).read_text()
     sheet = tmp_path / "sheet.csv"
     sheet.write_bytes(b"\xef\xbb\xbf" + text.replace(",\n", ',"two\nlines, and a comma"\n').replace("\n", "\r\n").encode())
     assert compare(good, sheet).status == 0
-    assert compare(good, sheet).out.count("sheet against good: AUC") == 1
+    assert compare(good, sheet).out.count("sheet minus good: AUC") == 1
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_csvs_as_spreadsheets_write_them_are_taken(tmp_path: Path, good: Path) -
         (["scores.csv", "a.csv"], ["scores", "a"]),
     ],
 )
-def test_detectors_are_called_by_the_shortest_names_that_differ(
+def test_detectors_are_named_by_the_shortest_unique_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[str], names: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
