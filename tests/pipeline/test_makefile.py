@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.paths import ROOT
 
-ANEW = ".venv was made at another place, or by a Python that is gone; making it anew"
+ANEW = ".venv was made at another place, or by a Python that no longer exists; making it again"
 PYTHON = r"""#!/bin/bash
 # answers as Python does to what the Makefile asks of it; `-m venv` and pip write programs that name their Python by its place
 set -e
