@@ -23,7 +23,7 @@ Points = NDArray[np.float64]
 def agreement(faces_csv: Path, landmarks: Path, plain: Mapping[str, PlainFaces], size: int) -> dict[str, float]:
     """Compare the largest face of each frame.
 
-    Gives the fraction of frames whose boxes have an IoU of at least 0.9 (1 if neither found a face, 0 if only one did), the first percentile
+    Gives the fraction of frames whose boxes have an IoU of at least 0.9 (1 if neither found one, 0 if only one did), the first percentile
     of the IoU, the distance of the landmarks in units of the distance between the eyes, and the fraction of crops in which dlib's detector
     finds the face. size: pixels of a crop's side.
     """

@@ -1,8 +1,8 @@
 """A plain implementation of a self-blended image and its targets, as the baseline of `benchmarks.synthesis`.
 
-The same steps without optimisation: one image at a time with NumPy and SciPy. The elastic deformation moves the image as well as the mask, although only the mask is used; its
-displacement fields have the resolution of the image; the heat map is a loop over points and pixels. The steps are those of
-docs/paper_and_official.md, section 5; no published code was read.
+The same steps without optimisation, one image at a time, with NumPy and SciPy. The elastic deformation moves the image as well as the mask,
+although only the mask is used; its displacement fields have the resolution of the image; the heat map is a loop over points and pixels. The
+steps are those of docs/paper_and_official.md, section 5; no published code was read.
 """
 
 from __future__ import annotations
