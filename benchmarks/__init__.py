@@ -1,1 +1,1 @@
-"""Benchmarks: `make bench-<name>`; results go to benchmarks/results."""
+"""Benchmarks: `make bench-<name>`; results are written to benchmarks/results."""

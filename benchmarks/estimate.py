@@ -1,8 +1,8 @@
-"""What FF++ and DFDC cost on 1, 8 and 64 workers, by arithmetic: `make estimate`, or `python -m benchmarks.estimate --help`.
+"""Estimate the cost of FF++ and DFDC on 1, 8 and 64 workers: `make estimate`, or `python -m benchmarks.estimate --help`.
 
-From the seconds a frame and bytes a pixel of benchmarks/results/media_cpu.json, whose machine it names, and the assumptions below. No
-measurement is made here. Hours of work = frames x seconds a frame / workers; hours in series = what one process does while the workers
-wait; docs/scale.md says what each is.
+Computed from the seconds per frame and bytes per pixel in benchmarks/results/media_cpu.json, which names its machine, and from the
+assumptions below; nothing is measured here. Work hours = frames x seconds per frame / workers. Serial hours = work of one process while the
+workers wait. docs/scale.md explains the parts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ GB = 1e9
 
 @dataclass(frozen=True)
 class DataSet:
-    """Videos and sampled frames in all; pixels of a frame; frames of a file; fakes with a source; gigabytes of the videos."""
+    """Size of a data set.
+
+    videos, frames: totals, of which frames are the sampled ones; pixels: per frame; file_frames: frames per file; fake_share: fraction of
+    videos that are fakes with a source; raw_gb: gigabytes of the videos.
+    """
 
     name: str
     videos: int
@@ -33,9 +37,11 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Machine:
-    """Rates in bytes a second. md5: DVC's hashing of new outputs, as one thread does it; sha256: the index's first scan, one process;
-    disk: what the shared file system gives all workers together; per_video_s: of the coordinator, for each video and stage (task, record,
-    row, link, DVC's entry in the list of a folder)."""
+    """Rates in bytes per second.
+
+    md5: DVC's hashing of new outputs, in one thread; sha256: the first scan of the index, in one process; disk: the shared file system,
+    for all workers together; per_video_s: seconds of the coordinator per video and stage (task, record, row, link, DVC's directory entry).
+    """
 
     md5: float
     sha256: float
@@ -58,13 +64,13 @@ def main() -> None:
     costs = measured["costs"]
     machine = Machine(costs["md5_mb_a_s"] * 1e6, costs["sha256_mb_a_s"] * 1e6, options.disk_mb * 1e6, options.video_ms / 1e3)
     print(f"measured on {measured['machine']['device']}, one worker, max_side {measured['max_side']}; MD5 {machine.md5 / 1e6:.0f} MB/s")
-    print(f"assumed: {machine.disk / 1e6:.0f} MB/s of the file system, {options.video_ms:g} ms of the coordinator a video and stage")
+    print(f"assumed: {machine.disk / 1e6:.0f} MB/s from the file system, {options.video_ms:g} ms of the coordinator per video and stage")
     for data in DATA_SETS:
         _print(data, gigabytes(data, measured), work_hours(data, measured), machine)
 
 
 def gigabytes(data: DataSet, measured: dict[str, Any]) -> dict[str, float]:
-    """Step -> gigabytes of its output. Frames go by pixels; crops and landmarks by their number."""
+    """Map each step to the gigabytes of its output: frames scale with pixels, crops and landmarks with their number."""
     costs, sizes = measured["costs"], measured["bytes_a_video"]
     frame = {step: sizes[step] / costs["frames_a_video"] for step in ("frames", "crops", "landmarks")}
     larger = data.pixels / costs["pixels_a_frame"]
@@ -72,10 +78,10 @@ def gigabytes(data: DataSet, measured: dict[str, Any]) -> dict[str, float]:
 
 
 def work_hours(data: DataSet, measured: dict[str, Any]) -> dict[str, float]:
-    """Step -> hours of one worker.
+    """Map each step to its hours on one worker.
 
-    Decoding goes by the pixels of a whole file, up to its last sampled frame; reading and writing frames by sampled pixels; the search for
-    faces, which has a bounded size, crops, landmarks and Mask-SSIM by sampled frames.
+    Decoding scales with the pixels of the file up to its last sampled frame, reading and writing frames with the sampled pixels. Face
+    detection (whose image size is bounded), crops, landmarks and Mask-SSIM scale with the number of sampled frames.
     """
     costs = measured["costs"]
     ours = {step: measured["ours"]["1"][step] / costs["frames_a_video"] for step in ("frames", "crops", "landmarks", "quality")}
@@ -94,7 +100,7 @@ def work_hours(data: DataSet, measured: dict[str, Any]) -> dict[str, float]:
 
 
 def serial_hours(data: DataSet, sizes: dict[str, float], machine: Machine) -> dict[str, float]:
-    """What does not become faster with workers -> hours."""
+    """Map each part that more workers do not speed up to its hours."""
     written = (sizes["frames"] + sizes["crops"]) * GB
     return {
         "index (SHA-256 of the videos, once)": data.raw_gb * GB / min(machine.sha256, machine.disk) / 3600,
@@ -104,30 +110,30 @@ def serial_hours(data: DataSet, sizes: dict[str, float], machine: Machine) -> di
 
 
 def disk_hours(sizes: dict[str, float], machine: Machine) -> float:
-    """Hours that the disk needs at the least: frames are written once and read by crops, hashing and quality; crops and videos too."""
+    """Minimum hours of the disk: frames are written once and read by crops, hashing and quality; crops and videos likewise."""
     moved = 3.8 * sizes["frames"] + 3 * sizes["crops"] + 2 * sizes["raw"]
     return moved * GB / machine.disk / 3600
 
 
 def _print(data: DataSet, sizes: dict[str, float], work: dict[str, float], machine: Machine) -> None:
-    """One data set's tables."""
+    """Print the tables of one data set."""
     series, disk = serial_hours(data, sizes, machine), disk_hours(sizes, machine)
     in_series = sum(series.values())
     print(f"\n{data.name}: {data.videos:,} videos, {data.frames:,} frames sampled")
     print("  gigabytes: " + ", ".join(f"{step} {value:,.1f}" for step, value in sizes.items()))
     print("  worker hours: " + ", ".join(f"{step} {value:,.1f}" for step, value in work.items()))
-    print("  hours in series: " + ", ".join(f"{part} {value:,.2f}" for part, value in series.items()))
-    print(f"  {'workers':>8}{'work h':>10}{'disk h':>10}{'series h':>10}{'whole h':>10}  limited by")
+    print("  serial hours: " + ", ".join(f"{part} {value:,.2f}" for part, value in series.items()))
+    print(f"  {'workers':>8}{'work h':>10}{'disk h':>10}{'serial h':>10}{'total h':>10}  limited by")
     for workers in WORKERS:
-        parts = {"processors": sum(work.values()) / workers, "the disk": disk, "what is done in series": in_series}
+        parts = {"processors": sum(work.values()) / workers, "the disk": disk, "the serial part": in_series}
         whole, most = max(parts["processors"], disk) + in_series, max(parts, key=lambda part: parts[part])
         print(f"  {workers:8}{parts['processors']:10,.1f}{disk:10,.1f}{in_series:10,.1f}{whole:10,.1f}  {most}")
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Hours and gigabytes of FF++ and DFDC, by arithmetic.")
-    parser.add_argument("--disk-mb", type=float, default=1000, help="MB/s that the file system gives all workers together (1000)")
-    parser.add_argument("--video-ms", type=float, default=4, help="ms that the coordinator spends on a video in a stage (4)")
+    parser = argparse.ArgumentParser(description="Estimate hours and gigabytes of FF++ and DFDC.")
+    parser.add_argument("--disk-mb", type=float, default=1000, help="MB/s of the file system for all workers together (1000)")
+    parser.add_argument("--video-ms", type=float, default=4, help="ms of the coordinator per video and stage (4)")
     return parser.parse_args()
 
 

@@ -1,9 +1,10 @@
-"""Crops a second of the network as it scores, and of a whole evaluation: `make bench-eval`, or `python -m benchmarks.evaluate --help`.
+"""Measure crops per second of scoring and of a complete evaluation: `make bench-eval`, or `python -m benchmarks.evaluate --help`.
 
-The paper's network (B4 with E-FPN, 384 px), random weights. Its forward pass on as many threads as an evaluation has, this project's way
-beside plain float64 and float32, bfloat16 and onnxruntime, in turns; and the limit that the machine's product of float32 matrices,
-measured in the same turns, sets to as much arithmetic as the logit takes. On a CPU it is the threads' own processor time that
-counts, so that what else runs on a shared machine disturbs little. The whole evaluation, by the clock, is `benchmarks.whole_evaluation`.
+The network is the paper's (B4 with E-FPN, 384 px) with random weights. Its forward pass runs on as many threads as an evaluation uses.
+The project's implementation is compared with plain float64 and float32, bfloat16 and onnxruntime, interleaved, and with the limit that the
+machine's float32 matrix product, measured in the same rounds, sets for the arithmetic of the logit. On a CPU, processor time of the
+threads is counted, so that other processes on a shared machine have little influence. `benchmarks.whole_evaluation` measures the
+complete evaluation in wall-clock time.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ GOALS = {"times_float64": 4.0, "limit_over_frames": 2.5}
 
 
 class Way(NamedTuple):
-    """One way to judge crops. call: does so once; crops: in a call; calls: of each thread a round."""
+    """One implementation of scoring. call: scores a batch; crops: crops per call; calls: calls per thread and round."""
 
     call: Callable[[], object]
     crops: float
@@ -49,7 +50,7 @@ class Way(NamedTuple):
 
 
 def main() -> None:
-    """Measure, print tables, write the results."""
+    """Measure, print tables and write the results."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="bench-eval.") as name:
         folder = Path(name)
@@ -77,9 +78,9 @@ def write_networks(folder: Path) -> None:
 
 
 def measure(device: str, folder: Path, rounds: int) -> dict[str, Any]:
-    """The figures of each way on a device, and of the matrix product."""
+    """Figures of each implementation on a device, and of the matrix product."""
     keep_freed_memory()
-    _tell(f"{device}: the ways")
+    _tell(f"{device}: implementations")
     model = load_network(folder / "model.safetensors", SIZE)
     gflop = {"network": _gflop(model), "logit": _gflop(load_network(folder / "logit.safetensors", SIZE))}
     rates = interleaved(device, {**ways(device, folder), "product": _product(device)}, rounds)
@@ -96,7 +97,7 @@ def measure(device: str, folder: Path, rounds: int) -> dict[str, Any]:
 
 
 def ways(device: str, folder: Path) -> dict[str, Way]:
-    """The ways of a device: `ours` is an evaluation's, `float32, batches` what it was before."""
+    """The implementations for a device: `ours` is what an evaluation uses, `float32, batches` what it used earlier."""
     model = load_network(folder / "model.safetensors", SIZE).to(device)
     double = load_network(folder / "model.safetensors", SIZE).to(device).double()
     ours, short = fuse_batch_norms(model, SIZE), fuse_batch_norms(model, SIZE).bfloat16()
@@ -116,7 +117,7 @@ def ways(device: str, folder: Path) -> dict[str, Way]:
 
 
 def _plain_way(model: LAANet, crops: int, calls: int) -> Way:
-    """As anyone would write it; float64 is slower still when its images come channels last."""
+    """The straightforward implementation, in contiguous memory format, which is the faster one for float64."""
     images = torch.randint(256, (crops, 3, SIZE, SIZE), dtype=torch.uint8)
 
     @torch.inference_mode()
@@ -128,13 +129,13 @@ def _plain_way(model: LAANet, crops: int, calls: int) -> Way:
 
 
 def _torch_way(model: LAANet, crops: int, calls: int) -> Way:
-    """As the pipeline does it."""
+    """The implementation of the pipeline."""
     images = list(np.random.default_rng(0).integers(0, 256, (crops, SIZE, SIZE, 3), dtype=np.uint8))
     return Way(lambda: forward(model, images), crops, calls)
 
 
 def _onnx_way(folder: Path) -> Way:
-    """The exported network without auxiliary heads, crop by crop, each on the thread that asks."""
+    """The exported network without auxiliary heads, one crop at a time, on the calling thread."""
     import onnxruntime
 
     export_onnx(folder / "logit.safetensors", folder / "logit.onnx")
@@ -146,20 +147,20 @@ def _onnx_way(folder: Path) -> Way:
 
 
 def _product(device: str) -> Way:
-    """A product of float32 matrices; what it counts are billions of operations."""
+    """A product of float32 matrices, counted in billions of operations instead of crops."""
     left, right = torch.randn(2, SQUARE, SQUARE, device=device)
     return Way(lambda: float(torch.mm(left, right)[0, 0]), 2 * SQUARE**3 / 1e9, 10)
 
 
 def _gflop(model: LAANet) -> float:
-    """Billions of operations a crop, a multiplication with its addition being two, as in the product."""
+    """Billions of operations per crop; a multiplication and its addition count as two, as in the matrix product."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(model.normalise(torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8)))
     return float(counter.get_total_flops()) / 1e9
 
 
 def interleaved(device: str, found: dict[str, Way], rounds: int) -> dict[str, list[float]]:
-    """Crops a second of all threads of each way in each round; a round before these is of no account."""
+    """Crops per second of all threads together, for each implementation and round, after one warm-up round."""
     rates: dict[str, list[float]] = {name: [] for name in found}
     clock = time.perf_counter if device == "cuda" else time.thread_time
     with ThreadPoolExecutor(worker_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -172,7 +173,7 @@ def interleaved(device: str, found: dict[str, Way], rounds: int) -> dict[str, li
 
 
 def _seconds(way: Way, clock: Callable[[], float]) -> float:
-    """What one thread takes for its part of a round."""
+    """Seconds that one thread needs for its part of a round."""
     start = clock()
     for _ in range(way.calls):
         way.call()
@@ -180,7 +181,7 @@ def _seconds(way: Way, clock: Callable[[], float]) -> float:
 
 
 def _figures(rates: Sequence[float], float64: Sequence[float], limits: Sequence[float]) -> dict[str, float]:
-    """Median, least and most; median ratios to what was measured in the same round."""
+    """Median, minimum and maximum; median ratios to the measurements of the same round."""
     ratios = {
         "times_float64": statistics.median(rate / slow for rate, slow in zip(rates, float64, strict=True)),
         "limit_over_frames": statistics.median(limit / rate for rate, limit in zip(rates, limits, strict=True)),
@@ -190,11 +191,11 @@ def _figures(rates: Sequence[float], float64: Sequence[float], limits: Sequence[
 
 
 def _print(report: dict[str, Any]) -> None:
-    """A table of the ways, the goals, and the whole evaluation."""
+    """Print a table of the implementations, the goals, and the complete evaluation."""
     machine, limit, ours = report["machine"], report["matrix_product"], report["ways"]["ours"]
     print(f"\n{machine['device']}, {report['workers']} workers, torch {machine['torch']}; {report['backbone']}, {SIZE} px")
     print(f"matrix product: {limit['gflop_per_s']} GFLOP/s, which would be {limit['frames_per_s']} frames/s\n")
-    print(f"{'':20}{'frames/s':>10}{'least':>10}{'most':>10}{'x float64':>11}{'limit / it':>12}")
+    print(f"{'':20}{'frames/s':>10}{'min':>10}{'max':>10}{'x float64':>11}{'limit / it':>12}")
     for name, way in report["ways"].items():
         speed = f"{way['frames_per_s']:10.2f}{way['least']:10.2f}{way['most']:10.2f}"
         print(f"{name:20}{speed}{way['times_float64']:11.2f}{way['limit_over_frames']:12.2f}")
@@ -208,8 +209,8 @@ def _tell(what: str) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Crops a second of the network as it scores, and of a whole evaluation.")
-    parser.add_argument("--videos", type=int, default=20, help="videos of the whole evaluation (20)")
+    parser = argparse.ArgumentParser(description="Measure crops per second of scoring and of a complete evaluation.")
+    parser.add_argument("--videos", type=int, default=20, help="videos of the complete evaluation (20)")
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds (5)")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""The machine that a figure was measured on."""
+"""Description of the machine on which a benchmark ran."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def describe_machine(device: str) -> dict[str, str | int]:
-    """Name of the processor or GPU, cores, and versions."""
+    """Name of the processor or GPU, number of cores and threads, and versions."""
     found: dict[str, str | int] = {
         "device": torch.cuda.get_device_name() if device == "cuda" else _processor(),
         "cores": len(os.sched_getaffinity(0)),

@@ -1,10 +1,10 @@
-"""Seconds a video and videos a minute from video to Mask-SSIM: `make bench-media`, or `python -m benchmarks.media --help`.
+"""Measure seconds per video from video to Mask-SSIM: `make bench-media`, or `python -m benchmarks.media --help`.
 
-The stages' own functions with their own workers, on the shared real clips and video pairs, 32 frames a video, with the demo's parameters
-but the paper's crops of 384 pixels; beside them the plain way of `benchmarks.plain_media`, in turns, so that a shared machine's moods
-fall on all. Starting the workers, which a long run does once, is told apart. The plain way is one process whose decoder may use all
-cores; it keeps no frames and scores no fakes, so that ways are compared up to the landmarks. It searches the sampled frames; once, for
-the other reading of "every frame", all of them.
+Runs the functions of the stages with their workers on the shared real clips and video pairs: 32 frames per video, the demo's parameters,
+crops of 384 pixels as in the paper. They are interleaved with the plain implementation (`benchmarks.plain_media`), so that other load on a
+shared machine affects both. The time to start the workers, which a long run needs once, is reported separately. The plain implementation
+is one process whose decoder may use all cores. It keeps no frames and computes no Mask-SSIM, so the comparison ends at the landmarks. It
+searches faces in the sampled frames, and once, as an alternative, in every frame.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ STEPS = ["frames", "crops", "landmarks", "quality"]
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a run puts things: an index, and folders of a stage's names."""
+    """Output paths of a run: an index, and one folder for each step."""
 
     folder: Path
 
     @property
     def index(self) -> Path:
-        """The index."""
+        """Path of the index."""
         return self.folder / "index.csv"
 
     @property
     def landmarks(self) -> Path:
-        """The HDF5 file of landmarks."""
+        """Path of the HDF5 file of landmarks."""
         return self.folder / "landmarks" / "all.h5"
 
     def bytes_of(self, step: str) -> int:
@@ -70,10 +70,10 @@ class Outputs:
 
 
 def main() -> None:
-    """Measure, print a table, write the results."""
+    """Measure, print a table and write the results."""
     options = _options()
     if not SHARED.is_dir() or not ASSETS.is_dir():
-        sys.exit(f"error: {SHARED} or {ASSETS} is not there: this benchmark needs the shared real videos, and 'dvc repro assets'.")
+        sys.exit(f"error: {SHARED} or {ASSETS} not found; it needs the shared real videos, and weights from 'dvc repro assets'.")
     params = load_params(ROOT / "presets" / "demo.yaml")
     params = params.model_copy(
         update={
@@ -83,7 +83,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory(prefix="bench-media.") as folder:
         report = measure(Path(folder), params, options)
-    from benchmarks.machine import describe_machine  # here, so that worker processes, which import this module, import no torch
+    from benchmarks.machine import describe_machine  # not at the top: worker processes import this module, and need no torch
 
     report = {"machine": describe_machine("cpu"), "frames": FRAMES, "crop_size": SIZE, "max_side": params.crops.max_side, **report}
     _print(report)
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def measure(folder: Path, params: Params, options: argparse.Namespace) -> dict[str, Any]:
-    """All figures; folder: for videos, outputs and work."""
+    """All figures. folder: holds videos, outputs and work items."""
     warm_up, _ = make_index(folder / "warm-up", 2 * max(options.workers), ["real_clips/d0.mp4"])
     index, paths = make_index(folder / "videos", 1, [])
     ours: dict[int, list[dict[str, float]]] = defaultdict(list)
@@ -102,12 +102,12 @@ def measure(folder: Path, params: Params, options: argparse.Namespace) -> dict[s
         for workers in options.workers:
             _tell(f"round {number + 1} of {options.rounds}, {workers} worker{'s' * (workers > 1)}")
             ours[workers].append(run_ours(folder / "out", warm_up, index, params, workers))
-        _tell(f"round {number + 1} of {options.rounds}, the plain way")
+        _tell(f"round {number + 1} of {options.rounds}, the plain implementation")
         plain = run_plain(folder, paths, sampled_frames(folder / "out"), params)
         plain_rounds.append(_plain_seconds(plain))
     every = None
     if options.every:
-        _tell("the plain way, every frame searched: some minutes, once")
+        _tell("the plain implementation with every frame searched: takes minutes, once")
         every = _plain_seconds(run_plain(folder, paths, sampled_frames(folder / "out"), params, every=True))
     outputs = Outputs(folder / "out")
     return {
@@ -127,7 +127,7 @@ def measure(folder: Path, params: Params, options: argparse.Namespace) -> dict[s
 
 
 def make_index(folder: Path, copies: int, only: list[str]) -> tuple[Path, dict[str, Path]]:
-    """An index of shared videos (those named, or all), `copies` times under different ids, and id -> path of its videos."""
+    """An index of shared videos (the ones named in `only`, or all), each `copies` times under different ids, and a map of id to path."""
     found = [path for part in ("real_clips/*.*", "video_pairs/*/*.*") for path in sorted(SHARED.glob(part))]
     rows, paths = [], {}
     for copy in range(copies):
@@ -145,7 +145,7 @@ def make_index(folder: Path, copies: int, only: list[str]) -> tuple[Path, dict[s
 
 
 def _row(name: str, path: Path) -> IndexRow:
-    """A row of the index: `fake.*` is a fake of the `real.*` beside it."""
+    """A row of the index: `fake.*` is made from the `real.*` in the same folder."""
     video_id = name.rpartition(".")[0]
     fake = path.stem == "fake"
     source = f"{video_id.rpartition('/')[0]}/real" if fake else ""
@@ -155,7 +155,7 @@ def _row(name: str, path: Path) -> IndexRow:
 
 
 def run_ours(out: Path, warm_up: Path, index: Path, params: Params, workers: int) -> dict[str, float]:
-    """Seconds of each step, of a first run that starts the workers, and the largest worker's peak in MiB; outputs in `out`."""
+    """Seconds of each step and of a warm-up run that starts the workers, and peak MiB of the largest worker; outputs go to `out`."""
     os.environ["LAANET_WORKERS"] = str(workers)
     with open_executor() as executor:
         before = time.perf_counter()
@@ -167,7 +167,7 @@ def run_ours(out: Path, warm_up: Path, index: Path, params: Params, workers: int
 
 
 def run_steps(out: Path, index: Path, params: Params, executor: Executor) -> dict[str, float]:
-    """Do the four steps anew; seconds of each."""
+    """Run the four steps from scratch; gives the seconds of each."""
     shutil.rmtree(out, ignore_errors=True)
     outputs, rows = Outputs(out), read_index(index)
     seconds: dict[str, float] = {}
@@ -187,7 +187,7 @@ def run_steps(out: Path, index: Path, params: Params, executor: Executor) -> dic
 
 @contextmanager
 def work_of(out: Path, step: str) -> Iterator[WorkDir]:
-    """The work folder of a step, held as its stage holds it."""
+    """The work folder of a step, locked as in its stage."""
     work = WorkDir(step, out / "work")
     with work.lock():
         yield work
@@ -195,7 +195,7 @@ def work_of(out: Path, step: str) -> Iterator[WorkDir]:
 
 @contextmanager
 def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    """Note the wall-clock seconds of the block."""
+    """Record the wall-clock seconds of the block."""
     before = time.perf_counter()
     yield
     seconds[step] = time.perf_counter() - before
@@ -203,13 +203,13 @@ def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 
 def peak_mib() -> int:
     """Peak resident memory of this process in MiB."""
-    time.sleep(0.05)  # so that the other workers take a call each, too
+    time.sleep(0.05)  # so that each of the other workers gets a call
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def sampled_frames(out: Path) -> dict[str, set[int]]:
-    """Video -> the frame numbers that the frames stage took."""
+    """Map each video to the frame numbers that the frames stage sampled."""
     found: dict[str, set[int]] = defaultdict(set)
     for row in read_table(out / "crops" / "faces.csv", ["video_id", "frame"]):
         found[row["video_id"]].add(int(row["frame"]))
@@ -219,7 +219,7 @@ def sampled_frames(out: Path) -> dict[str, set[int]]:
 def run_plain(
     folder: Path, paths: dict[str, Path], numbers: dict[str, set[int]], params: Params, every: bool = False
 ) -> dict[str, PlainFaces]:
-    """Video -> what the plain way finds in it."""
+    """Map each video to the results of the plain implementation."""
     out = folder / "plain"
     shutil.rmtree(out, ignore_errors=True)
     plain = PlainWay(ASSETS, params.crops.size, params.crops.min_score)
@@ -227,12 +227,12 @@ def run_plain(
 
 
 def _plain_seconds(found: dict[str, PlainFaces]) -> dict[str, float]:
-    """Seconds by step over all videos."""
+    """Seconds per step, summed over all videos."""
     return {step: sum(faces.seconds[step] for faces in found.values()) for step in ("decode", "detect", "crop", "landmarks")}
 
 
 def _summary(runs: list[dict[str, float]], workers: int, videos: int) -> dict[str, Any]:
-    """Medians over rounds: wall-clock seconds a video by step and in all, videos a minute; start of the workers; largest peak."""
+    """Medians over rounds: wall-clock seconds per video by step and in total, videos per minute, start of the workers, largest peak."""
     steps = [step for step in runs[0] if step not in ("start", "peak_mib")]
     totals = [sum(run[step] for step in steps) for run in runs]
     figures: dict[str, Any] = {step: round(statistics.median(run[step] for run in runs) / videos, 4) for step in steps}
@@ -248,20 +248,20 @@ def _summary(runs: list[dict[str, float]], workers: int, videos: int) -> dict[st
 
 
 def _print(report: dict[str, Any]) -> None:
-    """A table of ways, then agreement and bytes."""
+    """Print a table of the implementations, then agreement and bytes."""
     machine, ways = report["machine"], {f"ours, {workers} worker(s)": found for workers, found in report["ours"].items()}
     ways |= {"plain": report["plain"], "plain, every frame": report["plain_every_frame"]}
     print(f"{machine['device']}, {machine['cores']} cores; {report['videos']} videos, {FRAMES} frames each, {SIZE} px crops")
-    print(f"{'':22}{'s a video':>10}{'videos/min':>11}{'to landmarks':>13}{'x plain':>9}{'x every':>9}  seconds a video by step")
+    print(f"{'':22}{'s/video':>10}{'videos/min':>11}{'to landmarks':>13}{'x plain':>9}{'x every':>9}  seconds per video by step")
     for way, found in ways.items():
         if found:
             compared = found["videos_a_minute_to_landmarks"]
             ratios = [f"{compared / other['videos_a_minute_to_landmarks']:9.2f}" if other else "" for other in list(ways.values())[-2:]]
             shares = ", ".join(f"{step} {seconds}" for step, seconds in found.items() if step in {*STEPS, "decode", "detect", "crop"})
             print(f"{way:22}{found['seconds_a_video']:10.3f}{found['videos_a_minute']:11.1f}{compared:13.1f}{''.join(ratios)}  {shares}")
-    print("agreement with the plain way:", json.dumps(report["agreement"]))
-    print("bytes a video:", json.dumps(report["bytes_a_video"]))
-    print("start of workers and peak MiB of one:", [(found["start_s"], found["peak_mib"]) for found in report["ours"].values()])
+    print("agreement with the plain implementation:", json.dumps(report["agreement"]))
+    print("bytes per video:", json.dumps(report["bytes_a_video"]))
+    print("start of workers (s), peak MiB of a worker:", [(found["start_s"], found["peak_mib"]) for found in report["ours"].values()])
 
 
 def _tell(what: str) -> None:
@@ -269,11 +269,11 @@ def _tell(what: str) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Videos a minute from video to Mask-SSIM, beside a plain way.")
-    parser.add_argument("--rounds", type=int, default=3, help="measured rounds of each way (3)")
+    parser = argparse.ArgumentParser(description="Measure videos per minute from video to Mask-SSIM, against a plain implementation.")
+    parser.add_argument("--rounds", type=int, default=3, help="measured rounds of each implementation (3)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="numbers of workers (1 2)")
-    parser.add_argument("--max-side", type=int, default=0, help="crops.max_side instead of the demo preset's")
-    parser.add_argument("--no-every", dest="every", action="store_false", help="leave out the plain way that searches every frame")
+    parser.add_argument("--max-side", type=int, default=0, help="value for crops.max_side (default: the demo preset's)")
+    parser.add_argument("--no-every", dest="every", action="store_false", help="skip the plain implementation that searches every frame")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""How far the project's boxes and landmarks agree with those of the plain way, on the same frames."""
+"""Agreement of the pipeline's boxes and landmarks with those of the plain implementation on the same frames."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ Points = NDArray[np.float64]
 
 
 def agreement(faces_csv: Path, landmarks: Path, plain: Mapping[str, PlainFaces], size: int) -> dict[str, float]:
-    """Share of frames whose largest faces' boxes have an IoU of 0.9 (both found none counts, one found none does not), IoU's first
-    percentile; distance of landmarks in distances between the eyes; share of crops in which dlib's detector finds the face.
+    """Compare the largest face of each frame.
 
-    size: pixels of a crop's side.
+    Gives the fraction of frames whose boxes have an IoU of at least 0.9 (1 if neither found one, 0 if only one did), the first percentile
+    of the IoU, the distance of the landmarks in units of the distance between the eyes, and the fraction of crops in which dlib's detector
+    finds the face. size: pixels of a crop's side.
     """
     rows = [row for row in read_table(faces_csv, ["video_id", "frame", "face", *BOX_COLUMNS, *CROP_COLUMNS]) if int(row["face"]) <= 0]
     ious = np.array([_iou(row, plain[row["video_id"]]) for row in rows])
@@ -42,7 +43,7 @@ def agreement(faces_csv: Path, landmarks: Path, plain: Mapping[str, PlainFaces],
 
 
 def _iou(row: Mapping[str, str], plain: PlainFaces) -> float:
-    """IoU of the boxes of one frame; 1 where both ways found none, 0 where one did."""
+    """IoU of the boxes of one frame: 1 if neither implementation found a face, 0 if only one did."""
     other = plain.boxes.get(int(row["frame"]))
     if row["face"] == "-1" or other is None:
         return float(row["face"] == "-1" and other is None)
@@ -50,7 +51,7 @@ def _iou(row: Mapping[str, str], plain: PlainFaces) -> float:
 
 
 def _distances(rows: list[dict[str, str]], store: LandmarkStore, plain: Mapping[str, PlainFaces], size: int) -> list[float]:
-    """Mean distance of the 68 points, of each frame in which both ways have them."""
+    """Mean distance of the 68 points for each frame in which both implementations have them."""
     boxes = {(row["video_id"], int(row["frame"])): [float(row[column]) for column in CROP_COLUMNS] for row in rows if row["face"] == "0"}
     found = []
     for video_id in store.video_ids():
@@ -65,5 +66,5 @@ def _distances(rows: list[dict[str, str]], store: LandmarkStore, plain: Mapping[
 
 
 def _in_frame(points: Points, box: list[float] | tuple[float, ...], size: int) -> Points:
-    """Points in pixels of the frame from those of a crop of `size` pixels."""
+    """Convert points from pixels of a crop of `size` pixels to pixels of the frame."""
     return np.array(box[:2]) + points * (box[2] - box[0]) / size

@@ -1,4 +1,4 @@
-"""What the estimate for whole data sets needs to know of a measured run: how large its videos are, and what PNG and hashing cost here."""
+"""Inputs of `benchmarks.estimate` from a measured run: size of its videos, and cost of PNG and hashing on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HASHED = 1 << 28
 
 
 def shape_of(frames: Path, index: Path) -> dict[str, float]:
-    """Of a folder of frames and its index: sampled frames a video, pixels a sampled frame, frames a file, number of fakes."""
+    """Sampled frames per video, pixels per sampled frame, frames per file and number of fakes of a frames folder and its index."""
     rows = read_table(frames / "videos.csv", ["n_frames", "frame_count", "width", "height"])
     count = sum(int(row["n_frames"]) for row in rows)
     pixels = sum(int(row["n_frames"]) * int(row["width"]) * int(row["height"]) for row in rows)
@@ -26,7 +26,7 @@ def shape_of(frames: Path, index: Path) -> dict[str, float]:
 
 
 def png_costs(frames: Path) -> dict[str, float]:
-    """Seconds a frame, on one core, to read the frames of a folder's shards and to encode them as they are stored."""
+    """Seconds per frame, on one core, to read the frames in the shards of a folder and to encode them as stored."""
     read = encode = 0.0
     count = 0
     for path in sorted(frames.rglob("*.tar")):

@@ -1,8 +1,7 @@
-"""A plain way from a video to crops and landmarks, to measure against: the same steps, written as one would at first.
+"""A plain implementation from video to crops and landmarks, as the baseline of `benchmarks.media`: the same steps without optimisation.
 
-OpenCV decodes every frame; the network that the project has, too, searches one frame a call at its full size; dlib's own detector and
-predictor go over every crop. Only the frames that are sampled are searched and cropped: the reading of "detect one frame at a time" that
-favours this way. With `every`, each decoded frame is searched, which is the other reading.
+OpenCV decodes every frame; the project's face detector searches one full-size frame per call; dlib's detector and predictor run on every
+crop. Faces are searched in the sampled frames only, which favours this baseline, or, with `every`, in each decoded frame.
 """
 
 from __future__ import annotations
@@ -31,8 +30,11 @@ Box = tuple[float, float, float, float]
 
 @dataclass
 class PlainFaces:
-    """What came of one video: frame -> face box and crop box in its pixels; frame -> landmarks (68, 2) in crop pixels, where dlib found
-    the face; seconds by step; bytes of its crops and landmarks."""
+    """Results for one video.
+
+    boxes, crops: frame number -> face box and crop box in pixels of the frame; points: frame number -> landmarks (68, 2) in crop pixels, if
+    dlib found the face; seconds: by step; bytes: of its crops and landmarks.
+    """
 
     boxes: dict[int, Box] = field(default_factory=dict)
     crops: dict[int, Box] = field(default_factory=dict)
@@ -49,7 +51,7 @@ class PlainFaces:
 
 
 class PlainWay:
-    """The three networks, loaded once, and what is done with them. size: pixels of a crop's side."""
+    """The three models, loaded once, and the steps that use them. size: pixels of a crop's side."""
 
     def __init__(self, assets: Path, size: int, min_score: float) -> None:
         network = MobileNetRetinaFace(assets / "retinaface_mobilenet" / FILES["retinaface_mobilenet"])
@@ -59,7 +61,7 @@ class PlainWay:
         self.size = size
 
     def run(self, video: Path, numbers: set[int], out: Path, every: bool = False) -> PlainFaces:
-        """Crops as PNG and landmarks as npy of the frames `numbers` of a video, into the folder `out`; `every`: search all frames."""
+        """Write crops (PNG) and landmarks (npy) of the frames `numbers` of a video to the folder `out`; with `every`, search all frames."""
         out.mkdir(parents=True)
         found = PlainFaces()
         for number, bgr in _frames(video, found):
@@ -75,7 +77,7 @@ class PlainWay:
         return found
 
     def _crop(self, bgr: Picture, number: int, found: PlainFaces, out: Path) -> None:
-        """Crop the face of a frame, write it, find its landmarks."""
+        """Crop the face of a frame, write the crop and find its landmarks."""
         x0, y0, x1, y1 = found.boxes[number]
         half = round(max(x1 - x0, y1 - y0) * ENLARGE) // 2
         x, y = round((x0 + x1) / 2), round((y0 + y1) / 2)
@@ -91,7 +93,7 @@ class PlainWay:
 
 
 def _frames(video: Path, found: PlainFaces) -> Iterator[tuple[int, Picture]]:
-    """(number, BGR image) of every frame."""
+    """Yield (number, BGR image) for every frame."""
     capture, number = cv2.VideoCapture(str(video)), 0
     while True:
         with found.step("decode"):

@@ -1,8 +1,8 @@
-"""A plain way to make a self-blended image and its targets, to measure against: the same steps, written as one would at first.
+"""A plain implementation of a self-blended image and its targets, as the baseline of `benchmarks.synthesis`.
 
-One image at a time with NumPy and SciPy: the elastic deformation moves the whole image as well as the mask, though only the mask's is
-used; its fields have the image's resolution; the heat map is a loop over points and their pixels. This is what reference_facts, section 5
-and issue 4 say of published code; none of it was read.
+The same steps without optimisation, one image at a time, with NumPy and SciPy. The elastic deformation moves the image as well as the mask,
+although only the mask is used; its displacement fields have the resolution of the image; the heat map is a loop over points and pixels. The
+steps are those of docs/paper_and_official.md, section 5; no published code was read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Mask = NDArray[np.float64]
 
 
 def plain_pair(image: Picture, landmarks: NDArray[np.float32], draws: np.random.Generator) -> tuple[Picture, Mask, Mask, Mask]:
-    """A fake of an image (H, W, 3), its mask (H, W), and heat map and consistency (H/4, W/4)."""
+    """Make a fake from an image (H, W, 3); gives the fake, its mask (H, W), heat map and consistency (H/4, W/4)."""
     height, width = image.shape[:2]
     hull = cv2.convexHull(landmarks.astype(np.int32))
     mask = cv2.fillConvexPoly(np.zeros((height, width)), hull, 1.0)

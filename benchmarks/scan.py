@@ -1,10 +1,10 @@
-"""Seconds that a data set of 5,000 videos costs when nothing has changed: `make bench-scan`, or `python -m benchmarks.scan --help`.
+"""Measure the cost of a data set of 5,000 videos if nothing has changed: `make bench-scan`, or `python -m benchmarks.scan --help`.
 
-A copy of the project gets a data set of 5,000 real videos of one face and one frame each, and is brought up to date as far as the
-Mask-SSIM: 5,000 shards of frames and 5,000 of crops are what DVC has to look after. The training and what follows are declared done
-(`dvc commit`), so that `dvc repro` has the whole pipeline to check. Then, in turns: `dvc repro` here, `dvc repro` in a project of one
-trivial stage, one stage alone (`train`), and the scan of the index alone; with Python's compiled modules kept, as they are unless
-PYTHONDONTWRITEBYTECODE is set, and without, where half of the time of an empty `dvc repro` is compiling DVC.
+A copy of the project gets a data set of 5,000 real videos with one face and one frame each, and is brought up to date up to the
+Mask-SSIM: DVC then tracks 5,000 shards of frames and 5,000 of crops. Training and the later stages are declared done (`dvc commit`), so
+that `dvc repro` checks the complete pipeline. Then these are measured, interleaved: `dvc repro` in this project and in a project with one
+trivial stage, `dvc repro` of one stage (`train`), and the scan of the index; with Python's compiled modules kept (the default), and without
+(PYTHONDONTWRITEBYTECODE), where half of the time of an empty `dvc repro` is spent on compiling DVC.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CHANGE = {
 
 
 def main() -> None:
-    """Measure, print, write the results."""
+    """Measure, print and write the results."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="bench-scan.") as folder:
         report = measure(Path(folder), options)
@@ -57,10 +57,10 @@ def main() -> None:
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Seconds of each command, and the ratio of the two of `dvc repro`, with compiled modules and without."""
+    """Seconds of each command, and the ratio of the two `dvc repro`, with and without compiled modules."""
     empty, project = empty_project(folder / "empty"), full_project(folder / "full", options.videos)
     first = _seconds(lambda: _scan(project))
-    _tell("frames, crops, landmarks and quality of all videos: some minutes, once")
+    _tell("frames, crops, landmarks and quality of all videos: takes minutes, once")
     work = _seconds(lambda: project.dvc("repro", f"quality@{NAME}"))
     declare_done(project)
     left = project.dvc("status", "--json").splitlines()[-1]
@@ -70,7 +70,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def nothing_to_do(empty: Project, project: Project, way: str, rounds: int) -> dict[str, Any]:
-    """Median seconds of each command, in turns, and the median ratio of the two of `dvc repro`."""
+    """Median seconds of each command, interleaved, and the median ratio of the two `dvc repro`."""
     for one in (empty, project):
         one.environment.pop("PYTHONDONTWRITEBYTECODE", None)
         one.environment |= MODULES[way] | {"PYTHONPYCACHEPREFIX": str(project.root.parent / "pycache" / way)}
@@ -81,7 +81,7 @@ def nothing_to_do(empty: Project, project: Project, way: str, rounds: int) -> di
         "repro_of_one_stage": lambda: project.dvc("repro", "--single-item", DONE[0]),
     }
     seconds: dict[str, list[float]] = defaultdict(list)
-    for number in range(-1, rounds):  # the first is of no account
+    for number in range(-1, rounds):  # the first one is a warm-up
         _tell(f"{way}, round {number + 1} of {rounds}")
         for name, command in commands.items():
             seconds[name] += [_seconds(command)] * (number >= 0)
@@ -90,7 +90,7 @@ def nothing_to_do(empty: Project, project: Project, way: str, rounds: int) -> di
 
 
 def empty_project(root: Path) -> Project:
-    """A DVC project of one trivial stage, up to date."""
+    """A DVC project with one trivial stage, up to date."""
     root.mkdir(parents=True)
     project = Project(root)
     project.run("git", "init", "--quiet")
@@ -104,7 +104,7 @@ def empty_project(root: Path) -> Project:
 
 
 def full_project(root: Path, count: int) -> Project:
-    """A copy of this project whose data set has `count` videos, different in their last bytes."""
+    """A copy of this project whose data set has `count` videos that differ in their last bytes."""
     root.mkdir(parents=True)
     project = Project.create(root, CHANGE)
     raw = root / CHANGE["datasets"][NAME]["root"] / "real"
@@ -119,7 +119,7 @@ def full_project(root: Path, count: int) -> Project:
 
 
 def declare_done(project: Project) -> None:
-    """Make DVC hold the training, the evaluation and the report for done, with a file for each output that they would write."""
+    """Commit training, evaluation and report in DVC as done, with a placeholder file for each of their outputs."""
     stages = {name: stage for name, stage in _resolved(project).items() if name.partition("@")[0] in DONE}
     for stage in stages.values():
         for path in stage:
@@ -131,7 +131,7 @@ def declare_done(project: Project) -> None:
 
 
 def _resolved(project: Project) -> dict[str, list[str]]:
-    """Stage name -> its outputs, from dvc itself."""
+    """Map each stage name to its outputs, as DVC resolves them."""
     listed = project.run(sys.executable, "-c", _LIST_OUTPUTS)
     found: dict[str, list[str]] = json.loads(listed.splitlines()[-1])
     return found
@@ -160,7 +160,7 @@ def _tell(what: str) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Seconds of a rescan and of a dvc repro with nothing to do.")
+    parser = argparse.ArgumentParser(description="Measure the seconds of a rescan and of a dvc repro with nothing to do.")
     parser.add_argument("--videos", type=int, default=5000, help="videos of the data set (5000)")
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds (5)")
     return parser.parse_args()

@@ -1,7 +1,7 @@
-"""Milliseconds a (real, fake) pair with all its targets: `make bench-synthesis`, or `python -m benchmarks.synthesis --help`.
+"""Measure milliseconds per (real, fake) pair with all its targets: `make bench-synthesis`, or `python -m benchmarks.synthesis --help`.
 
-On a CPU with one thread, by method, with and without augmentation, and the share of each step; beside it the plain way of
-`benchmarks.plain_synthesis`, in turns, so that a shared machine's moods fall on all. On a GPU, where there is one, for several batches.
+On a CPU with one thread: by method, with and without augmentation, with the share of each step, interleaved with the plain implementation
+(`benchmarks.plain_synthesis`), so that other load on a shared machine affects both. On a GPU, if there is one: for several batch sizes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ WAYS = {"sbi": ("sbi", False), "sbi, augmented": ("sbi", True), "bi": ("bi", Fal
 
 
 class Stopwatch:
-    """Image operations that note how long each of them takes, and the same for any other step."""
+    """Image operations that record the time of each call, and of any other step."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.ops = device, ops_for_device(device)
@@ -60,13 +60,13 @@ class Stopwatch:
         return kernel
 
     def now(self) -> float:
-        """Seconds, once the device has done all that it was given."""
+        """Seconds, after the device has finished its queued work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter()
 
     def step(self, name: str, work: Callable[[], Any]) -> Any:
-        """Do a step and note the time that its kernels have not taken."""
+        """Run a step and record its time, excluding that of its kernels."""
         before, kernels_before = self.now(), self.kernel_seconds
         result = work()
         self.seconds[name] += self.now() - before - (self.kernel_seconds - kernels_before)
@@ -74,7 +74,7 @@ class Stopwatch:
 
 
 def main() -> None:
-    """Measure on every device here, print a table, and write the results."""
+    """Measure on every device of this machine, print a table and write the results."""
     options = _options()
     for device in [options.device] if options.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         report = {"size": options.size, "rounds": options.rounds, "pairs": measure(torch.device(device), options)}
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def measure(device: torch.device, options: argparse.Namespace) -> dict[str, Any]:
-    """Way and batch -> ms a pair (median, least, most), and the share of its steps."""
+    """Map batch size and implementation to ms per pair (median, minimum, maximum) and the share of each step."""
     if device.type == "cpu":
         keep_freed_memory()
         torch.set_num_threads(1)
@@ -109,7 +109,7 @@ def measure(device: torch.device, options: argparse.Namespace) -> dict[str, Any]
 
 
 def make_faces(count: int, size: int, device: torch.device) -> tuple[Tensor, np.ndarray[Any, np.dtype[np.float32]]]:
-    """Crops uint8 (n, 3, H, W) of a photograph (public domain), each lit in its own way, with landmarks (n, 68, 2) of a plain face."""
+    """Crops uint8 (n, 3, H, W) of a photograph (public domain), each with its own brightness, and landmarks (n, 68, 2) of a drawn face."""
     portrait = cv2.resize(np.asarray(skimage.data.astronaut())[0:256, 96:352], (size, size), interpolation=cv2.INTER_CUBIC)
     light = np.random.default_rng(0).uniform(0.7, 1.2, (count, 1, 1, 3))
     pictures = np.rint(portrait * light).clip(0, 255).astype(np.uint8)
@@ -118,7 +118,7 @@ def make_faces(count: int, size: int, device: torch.device) -> tuple[Tensor, np.
 
 
 def make(way: str, faces: tuple[Tensor, np.ndarray[Any, np.dtype[np.float32]]], number: int, watch: Stopwatch) -> None:
-    """One batch of pairs with their targets, step by step as the training has it."""
+    """Make one batch of pairs with their targets, step by step as in training."""
     (images, landmarks), (method, augmented) = faces, WAYS[way]
     draws, params = Rng(np.arange(len(images)) + 1000 * (number + 1)), SynthesisParams()
     if method == "bi":
@@ -142,7 +142,7 @@ def _plain(faces: tuple[Tensor, np.ndarray[Any, np.dtype[np.float32]]], number: 
 
 
 def _summary(times: list[float], watch: Stopwatch | None) -> dict[str, Any]:
-    """Median, least and most ms a pair; the share of each step, the greatest first."""
+    """Median, minimum and maximum ms per pair; share of each step, the largest first."""
     figures: dict[str, Any] = {"ms": round(statistics.median(times), 3), "least": round(min(times), 3), "most": round(max(times), 3)}
     if watch:
         total = sum(watch.seconds.values())
@@ -152,12 +152,12 @@ def _summary(times: list[float], watch: Stopwatch | None) -> dict[str, Any]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    """A table for each batch, with the plain way's time over each way's where it was measured."""
+    """Print a table for each batch size, with the speed relative to the plain implementation if that was measured."""
     machine = report["machine"]
     print(f"{machine['device']}, {machine['threads']} threads, torch {machine['torch']}; {report['size']} px")
     for batch, ways in report["pairs"].items():
         plain = ways.get("plain sbi", {}).get("ms")
-        print(f"\n{batch + ' pairs at once':20}{'ms a pair':>10}{'least':>10}{'most':>10}{'pairs/s':>10}{'x plain':>10}")
+        print(f"\n{batch + ' pairs at once':20}{'ms/pair':>10}{'min':>10}{'max':>10}{'pairs/s':>10}{'x plain':>10}")
         for way, found in ways.items():
             if way != "peak_mib":
                 ratio = f"{plain / found['ms']:10.1f}" if plain else ""
@@ -166,10 +166,10 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Milliseconds a pair of a real image and its pseudo-fake, with targets.")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="one device instead of all that are here")
-    parser.add_argument("--size", type=int, default=384, help="pixels of a side (384)")
-    parser.add_argument("--rounds", type=int, default=15, help="measured batches of each way (15)")
+    parser = argparse.ArgumentParser(description="Measure milliseconds per pair of a real image and its pseudo-fake, with targets.")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="one device instead of all of this machine")
+    parser.add_argument("--size", type=int, default=384, help="pixels of an image side (384)")
+    parser.add_argument("--rounds", type=int, default=15, help="measured batches of each implementation (15)")
     return parser.parse_args()
 
 

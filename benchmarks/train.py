@@ -1,10 +1,9 @@
-"""Images a second and peak memory of a training step: `make bench-train`, or `python -m benchmarks.train --help`.
+"""Measure images per second and peak memory of a training step: `make bench-train`, or `python -m benchmarks.train --help`.
 
-A step is both passes of SAM with forward, losses and backward, and the update, on a batch that is in memory: the paper's network
-(B4, 384 px, 16 images). Beside this project's step stand a plain float64 and a plain float32 one: the same network, losses and SAM,
-written down without any of what makes it fast. Every way runs in a process of its own, in turns with the others, so that a shared
-machine's moods fall on all. Where one of them does not fit into memory, all are measured at half of the batch as well, so that each has a
-figure beside the others.
+A step is both passes of SAM (forward, losses, backward) and the update, on a batch in memory, with the paper's network (B4, 384 px, 16
+images). This project's step is compared with a plain float64 and a plain float32 one: the same network, losses and SAM without
+optimisation. Each implementation runs in a process of its own, interleaved with the others, so that other load on a shared machine affects
+all. If one of them does not fit into memory, all are measured at half the batch size as well, so that figures can be compared.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ OUT_OF_MEMORY = 75
 
 
 def main() -> None:
-    """Measure every way on every device here, print a table, and write the results."""
+    """Measure every implementation on every device of this machine, print a table and write the results."""
     options = _options()
     if options.way:
         _measure_here(options)
@@ -58,7 +57,7 @@ def main() -> None:
 
 
 def _measure_here(options: argparse.Namespace) -> None:
-    """Be the process of one way: print what it measures, or exit with OUT_OF_MEMORY."""
+    """Run as the process of one implementation: print its measurements, or exit with OUT_OF_MEMORY."""
     try:
         print(json.dumps(measure(options.way, options.device, _params(options), options.steps or STEPS[options.device])))
     except torch.OutOfMemoryError:
@@ -66,7 +65,7 @@ def _measure_here(options: argparse.Namespace) -> None:
 
 
 def measure_batches(device: str, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Batch size -> way -> its figures, None where it does not fit; from the batch asked for down to the first that all of them fit."""
+    """Map batch size and implementation to figures, None if it does not fit; from the requested size down to the first that fits all."""
     batches: dict[str, dict[str, Any]] = {}
     batch = options.batch
     while not batches or (batch and any(result is None for result in batches[str(2 * batch)].values())):
@@ -80,7 +79,7 @@ def measure_batches(device: str, options: argparse.Namespace) -> dict[str, dict[
 
 
 def measure(way: str, device: str, params: Params, steps: int) -> dict[str, Any]:
-    """Seconds of each step after the first ones, and the peak memory in MiB."""
+    """Seconds of each step after the warm-up, and peak memory in MiB."""
     batch = make_batch(params, device)
     ours = way.startswith("ours")
     with repeatable(torch.device(device)) if ours else nullcontext():
@@ -92,14 +91,14 @@ def measure(way: str, device: str, params: Params, steps: int) -> dict[str, Any]
 
 
 def our_step(batch: Batch, params: Params) -> Callable[[], object]:
-    """The trainer's own step."""
+    """The step of the trainer."""
     keep_freed_memory()
     learner = Learner(start_model(params, Path()), params, open_fabric())
     return lambda: torch.stack(learner.step(batch, RATE, 1, frozen_backbone=False)).tolist()
 
 
 def plain_step(batch: Batch, params: Params, device: str, dtype: torch.dtype) -> Callable[[], object]:
-    """The same step as anyone would write it: one precision throughout, tensors as they come."""
+    """The same step, implemented straightforwardly: one precision throughout, default memory format."""
     model = start_model(params, Path()).to(device=device, dtype=dtype)
     optimizer: Any = make_optimizer(model, params.train)
     set_train_mode(model, frozen_backbone=False)
@@ -122,7 +121,7 @@ def plain_step(batch: Batch, params: Params, device: str, dtype: torch.dtype) ->
 
 
 def make_batch(params: Params, device: str) -> Batch:
-    """Noise, with targets like those of pseudo-fakes: some points, half of the images real."""
+    """Random images, with targets like those of pseudo-fakes: a few points, half of the images real."""
     torch.manual_seed(0)
     images, size = params.train.batch_size, params.crops.size
     side = size // STRIDE
@@ -144,14 +143,14 @@ def _timed(step: Callable[[], object], device: str) -> float:
 
 
 def _peak_mib(device: str) -> int:
-    """Most memory in use: of the GPU's allocator, or of this whole process."""
+    """Peak memory of the GPU's allocator, or of this process."""
     if device == "cuda":
         return round(torch.cuda.max_memory_allocated() / 2**20)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
 def _in_own_process(way: str, device: str, batch: int, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """What a run of one way measured; nothing when it was killed for want of memory."""
+    """Measurements of one implementation; empty if it ran out of memory."""
     shown = [f"--{name}={getattr(options, name)}" for name in ("size", "backbone", "steps") if getattr(options, name)]
     command = [sys.executable, "-m", "benchmarks.train", f"--way={way}", f"--device={device}", f"--batch={batch}", *shown]
     print(f"bench-train: {device}, {way}, {batch} images", file=sys.stderr, flush=True)
@@ -163,18 +162,18 @@ def _in_own_process(way: str, device: str, batch: int, options: argparse.Namespa
 
 
 def _summary(runs: list[dict[str, Any]], batch: int) -> dict[str, float]:
-    """Median, least and most images a second over all rounds, and the peak memory."""
+    """Median, minimum and maximum images per second over all rounds, and peak memory."""
     rates = [batch / second for run in runs for second in run["seconds"]]
     figures = {"images_per_s": statistics.median(rates), "least": min(rates), "most": max(rates)}
     return {**{name: round(value, 4) for name, value in figures.items()}, "peak_mib": max(run["peak_mib"] for run in runs)}
 
 
 def _print(report: dict[str, Any]) -> None:
-    """A table for each batch size, with each way's speed over the float64 one's."""
+    """Print a table for each batch size, with the speed relative to float64."""
     machine = report["machine"]
     print(f"{machine['device']}, {machine['cores']} cores, torch {machine['torch']}; {report['backbone']}, {report['size']} px")
     for batch, ways in report["batches"].items():
-        print(f"\n{batch + ' images a step':20}{'images/s':>10}{'least':>10}{'most':>10}{'x float64':>11}{'peak MiB':>10}")
+        print(f"\n{batch + ' images per step':20}{'images/s':>10}{'min':>10}{'max':>10}{'x float64':>11}{'peak MiB':>10}")
         for way, result in ways.items():
             print(f"{way:20}" + (_line(result, ways["float64"]) if result else "   does not fit into memory"))
 
@@ -185,7 +184,7 @@ def _line(result: dict[str, float], reference: dict[str, float] | None) -> str:
 
 
 def _params(options: argparse.Namespace) -> Params:
-    """The paper's parameters at the size asked for, with random weights: a network's speed does not depend on them."""
+    """The paper's parameters at the requested size, with random weights, on which speed does not depend."""
     values = load_params(Path("presets/paper.yaml")).model_dump()
     values["model"] |= {"pretrained": False, "backbone": options.backbone}
     values["train"] |= {"batch_size": options.batch, "compile": options.way.endswith("compiled")}
@@ -194,13 +193,13 @@ def _params(options: argparse.Namespace) -> Params:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Images a second and peak memory of a training step.")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="one device instead of all that are here")
-    parser.add_argument("--batch", type=int, default=16, help="images a step (16)")
-    parser.add_argument("--size", type=int, default=384, help="pixels of a side (384)")
+    parser = argparse.ArgumentParser(description="Measure images per second and peak memory of a training step.")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="one device instead of all of this machine")
+    parser.add_argument("--batch", type=int, default=16, help="images per step (16)")
+    parser.add_argument("--size", type=int, default=384, help="pixels of an image side (384)")
     parser.add_argument("--backbone", default="tf_efficientnet_b4.ap_in1k", help="timm name")
-    parser.add_argument("--steps", type=int, help="measured steps a round (2 on a CPU, 50 on a GPU)")
-    parser.add_argument("--rounds", type=int, default=2, help="rounds through all ways (2)")
+    parser.add_argument("--steps", type=int, help="measured steps per round (2 on a CPU, 50 on a GPU)")
+    parser.add_argument("--rounds", type=int, default=2, help="rounds through all implementations (2)")
     parser.add_argument("--way", default="", help=argparse.SUPPRESS)
     return parser.parse_args()
 

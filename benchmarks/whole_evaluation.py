@@ -1,7 +1,7 @@
-"""An evaluation of some videos by the pipeline's own way, watched from outside: a part of `make bench-eval`.
+"""Measure a complete evaluation of some videos with the functions of the pipeline: a part of `make bench-eval`.
 
-It runs in a process of its own, which is killed when a fifth of the videos is done, and started again. What the second run scores
-tells how long the network waits for crops, and what memory does; a third run has nothing left to do.
+It runs in a process of its own, which is killed after a fifth of the videos and started again. The second run shows how long the
+network waits for crops, and how memory grows; a third run has nothing left to do.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ PORTRAIT = np.asarray(skimage.data.astronaut())[20:228, 120:328]
 
 
 class Call(NamedTuple):
-    """A call of a function: its seconds, and the MiB that this process has in memory after it."""
+    """A function call: its seconds, and the MiB of resident memory of this process after it."""
 
     seconds: float
     mib: int
 
 
 def paper_params() -> Params:
-    """The paper's parameters with random weights: a network's speed does not depend on them."""
+    """The paper's parameters with random weights, on which speed does not depend."""
     values = load_params(Path("presets/paper.yaml")).model_dump()
     values["model"] |= {"pretrained": False}
     return Params.model_validate(values)
 
 
 def write_crops(folder: Path, videos: int) -> None:
-    """Write the crops of some videos of FRAMES frames, each a photograph a little further on."""
+    """Write the crops of some videos of FRAMES frames, each a photograph that moves by one pixel per frame."""
     face = cv2.resize(PORTRAIT, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
     (folder / "crops").mkdir()
     for number in range(videos):
@@ -63,7 +63,7 @@ def write_crops(folder: Path, videos: int) -> None:
 
 
 def kill_and_resume(folder: Path, videos: int) -> dict[str, Any]:
-    """Figures of the evaluation of what is in a folder: model.safetensors, crops/."""
+    """Figures of the evaluation of a folder with model.safetensors and crops/, killed once and resumed."""
     command = [sys.executable, "-m", "benchmarks.whole_evaluation", str(folder)]
     work = WorkDir("evaluate", folder / "work")
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as first:
@@ -82,7 +82,7 @@ def _finished(work: WorkDir) -> int:
 
 
 def evaluate(folder: Path) -> dict[str, Any]:
-    """Score those videos of a folder that are not scored yet."""
+    """Score the videos of a folder that have no score yet."""
     params, weights = paper_params(), folder / "model.safetensors"
     scorer = fuse_batch_norms(load_network(weights, SIZE), SIZE)
     shards = {path.stem: path for path in sorted((folder / "crops").iterdir())}
@@ -98,7 +98,7 @@ def evaluate(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def watched(name: str) -> Iterator[list[Call]]:
-    """The calls of a function of `predict` while this lasts, in the order in which they end."""
+    """Record the calls of a function of `predict` within the block, in the order in which they end."""
     calls: list[Call] = []
     function, lock = getattr(predict, name), threading.Lock()
 
@@ -114,7 +114,7 @@ def watched(name: str) -> Iterator[list[Call]]:
 
 
 def _figures(videos: Sequence[Call], passes: Sequence[Call], seconds: float) -> dict[str, float]:
-    """loader_wait: share of the threads' time in videos that is not the network's; memory after a quarter of the videos, and all."""
+    """loader_wait: fraction of the threads' time outside the network; memory after a quarter of the videos, and at the end."""
     whole, network = (sum(call.seconds for call in calls) for calls in (videos, passes))
     return {
         "frames_per_s": round(len(videos) * FRAMES / seconds, 3),

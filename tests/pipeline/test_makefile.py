@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.paths import ROOT
 
-ANEW = ".venv was made at another place, or by a Python that is gone; making it anew"
+ANEW = ".venv was made at another place, or by a Python that no longer exists; making it again"
 PYTHON = r"""#!/bin/bash
 # answers as Python does to what the Makefile asks of it; `-m venv` and pip write programs that name their Python by its place
 set -e
@@ -107,5 +107,5 @@ def test_a_linked_environment_is_at_its_place(clone: Path, tmp_path: Path) -> No
 def test_help_lists_every_command() -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     listed = {line.split()[1] for line in done.stdout.splitlines()}
-    assert {"help", "demo", "test", "lint", "figures", "estimate", "preset-%", "lock", "bench-train"} <= listed
-    assert "make preset-%           Put presets/<name>.yaml in place" in done.stdout
+    assert {"help", "demo", "test", "test-fast", "lint", "docs", "figures", "estimate", "preset-%", "lock", "bench-train"} <= listed
+    assert "make preset-%           Replace params.yaml by presets/<name>.yaml" in done.stdout
