@@ -30,7 +30,7 @@ def fuse_batch_norms(model: LAANet, size: int) -> LAANet:
     it is.
     """
     scorer = copy.deepcopy(model)
-    scorer.heatmap = scorer.embedding = None
+    scorer.remove_heads()
     names = {module: name for name, module in scorer.named_modules()}
     for norm, convolution in _foldable(scorer, size).items():
         scorer.set_submodule(names[convolution], _folded(convolution, norm))

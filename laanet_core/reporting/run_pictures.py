@@ -18,7 +18,11 @@ def training_pictures(log: Mapping[str, Sequence[float]], metrics: Mapping[str, 
     loss = f"Loss by epoch: training from {words(log['loss'][0])} to {words(log['loss'][-1])}."
     area = f"Validation AUC by epoch, highest {words(max(log['val_auc']))}; epoch {best} was chosen."
     return [
-        figure_picture(figures.loss_figure(log), loss, "Training loss, and the loss on fixed pseudo-fakes of the validation split."),
+        figure_picture(
+            figures.loss_figure(log),
+            loss,
+            "Training loss, the loss on fixed pseudo-fakes of the validation split, and the unweighted terms of the training loss.",
+        ),
         figure_picture(
             figures.validation_figure(log, best), area, "AUC on the pseudo-fakes of the validation split; it chooses the checkpoint."
         ),

@@ -104,11 +104,9 @@ def test_an_imported_checkpoint_gives_the_published_networks_outputs(published: 
         golden = {name: stored[name][:1] for name in stored}
     for level in range(2, 7):
         assert_close(taps[level].mean(dim=(2, 3)), golden[f"reduction_{level}_mean_per_channel"])
-    assert output.heatmap is not None
-    assert output.embedding is not None
-    assert_close(output.heatmap, golden["hm"])
+    assert_close(output.heads["heatmap"], golden["hm"])
     assert_close(output.logit[:, None], golden["cls"])
-    assert_close(output.embedding[:, :, ::8, ::8], golden["cstency"])
+    assert_close(output.heads["consistency"][:, :, ::8, ::8], golden["cstency"])
 
 
 def assert_close(found: Tensor, expected: Any) -> None:
