@@ -102,8 +102,8 @@ def loss_figure(log: Mapping[str, Sequence[float]]) -> str:
     above.legend(frameon=False, fontsize=SMALL)
     terms = [column for column in log if column.startswith("loss_") and any(value > 0 for value in log[column])]
     for place, column in enumerate(terms):
-        style = {"color": LINES[place % len(LINES)], "marker": MARKERS[place % len(MARKERS)]}
-        below.plot(log["epoch"], log[column], markersize=3, linewidth=1.2, label=column.removeprefix("loss_"), **style)
+        colour, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
+        below.plot(log["epoch"], log[column], color=colour, marker=marker, markersize=3, linewidth=1.2, label=column.removeprefix("loss_"))
     below.set(xlabel="epoch", ylabel="terms", yscale="log")
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     if terms:

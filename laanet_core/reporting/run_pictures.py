@@ -21,7 +21,7 @@ def training_pictures(log: Mapping[str, Sequence[float]], metrics: Mapping[str, 
         figure_picture(
             figures.loss_figure(log),
             loss,
-            "Training loss, the loss on fixed pseudo-fakes of the validation split, and the unweighted terms of the training loss.",
+            "Training loss, loss on fixed pseudo-fakes of the validation split, and unweighted terms of the first.",
         ),
         figure_picture(
             figures.validation_figure(log, best), area, "AUC on the pseudo-fakes of the validation split; it chooses the checkpoint."

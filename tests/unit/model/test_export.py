@@ -82,7 +82,7 @@ def test_a_file_that_differs_is_never_left(tmp_path: Path, monkeypatch: pytest.M
         return export_bytes(model, *rest)
 
     monkeypatch.setattr(export, "_onnx_bytes", of_another_network)
-    with pytest.raises(LaanetError, match=r"model\.onnx: not written, for its outputs would differ"):
+    with pytest.raises(LaanetError, match=r"model\.onnx: not written: its outputs would differ"):
         export_onnx(tmp_path / "model.safetensors", tmp_path / "model.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
 

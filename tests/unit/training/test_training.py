@@ -108,7 +108,7 @@ def test_an_empty_split_is_one_sentence(dataset: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (lambda values: values["train"].update(batch_size=64), "needs 32 crops an epoch, but the train split has 12"),
+        (lambda values: values["train"].update(batch_size=64), "needs 32 crops per epoch, the train split has 12"),
         (lambda values: values["crops"].update(size=96), "64x64 pixels, but crops.size is 96"),
         (lambda values: values["train"].update(learning_rate=1e30, peak_learning_rate=1e30), r"lower train\.peak_learning_rate"),
         (lambda values: values["model"].update(pretrained=True), r"not found.*model\.pretrained"),
@@ -370,5 +370,5 @@ def test_processes_share_each_batch_without_overlap(dataset: Path, processes: in
 
 
 def test_a_batch_that_cannot_be_shared_is_one_sentence(dataset: Path) -> None:
-    with pytest.raises(LaanetError, match=r"train\.batch_size: 4 cannot be shared evenly by 3 processes; make it a multiple of 6"):
+    with pytest.raises(LaanetError, match=r"train\.batch_size: 4 cannot be divided equally among 3 processes; make it a multiple of 6"):
         TrainingBatches(clips_of(dataset), params_of(), 0, 3)
