@@ -24,6 +24,8 @@ from typing import Any
 import torch
 
 from benchmarks.machine import describe_machine
+from laanet_core.heads.registry import head_weights
+from laanet_core.heads.spec import LossContext
 from laanet_core.model.laanet import STRIDE
 from laanet_core.params import Params, load_params
 from laanet_core.runtime.memory import keep_freed_memory
@@ -94,7 +96,7 @@ def our_step(batch: Batch, params: Params) -> Callable[[], object]:
     """The step of the trainer."""
     keep_freed_memory()
     learner = Learner(start_model(params, Path()), params, open_fabric())
-    return lambda: torch.stack(learner.step(batch, RATE, 1, frozen_backbone=False)).tolist()
+    return lambda: learner.step(batch, RATE, 1, frozen_backbone=False).by_column()
 
 
 def plain_step(batch: Batch, params: Params, device: str, dtype: torch.dtype) -> Callable[[], object]:
@@ -103,12 +105,14 @@ def plain_step(batch: Batch, params: Params, device: str, dtype: torch.dtype) ->
     optimizer: Any = make_optimizer(model, params.train)
     set_train_mode(model, frozen_backbone=False)
     norms = batch_norms(model)
-    targets = BatchTargets(*(part.to(device=device, dtype=dtype if part.is_floating_point() else None) for part in batch.targets))
+    label, of_heads = batch.targets.to(torch.device(device))
+    targets = BatchTargets(label.to(dtype), {name: part.to(dtype) if part.is_floating_point() else part for name, part in of_heads.items()})
+    train = params.train.model_copy(update={"gamma": 2, "label_smoothing": 0.1, "recipe": "paper"})
 
     def gradients() -> float:
         optimizer.zero_grad()
         output = model(model.normalise(batch.images))
-        losses = total_loss(output, targets, lambda1=params.lambda1, lambda2=params.lambda2, gamma=2, smoothing=0.1)
+        losses = total_loss(output, targets, head_weights(params), LossContext(train))
         losses.total.backward()  # type: ignore[no-untyped-call]
         return float(losses.total.detach())
 
@@ -129,7 +133,7 @@ def make_batch(params: Params, device: str) -> Batch:
     heatmap = (torch.rand(images, 1, side, side) > 0.999).float() * label[:, None, None, None]
     consistency, anchor = torch.rand(images, 1, side, side), torch.randint(side, (images, 2))
     pixels = torch.randint(256, (images, 3, size, size), dtype=torch.uint8)
-    return Batch(pixels.to(device), BatchTargets(label, heatmap, consistency, anchor), [])
+    return Batch(pixels.to(device), BatchTargets(label, {"heatmap": heatmap, "consistency": consistency, "anchor": anchor}), [])
 
 
 def _timed(step: Callable[[], object], device: str) -> float:

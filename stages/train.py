@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from laanet_core.errors import LaanetError
+from laanet_core.heads.registry import head_weights, weight_keys
 from laanet_core.params import Params
 from laanet_core.store.account import Account, chosen, flatten
 from laanet_core.store.code import code_key
@@ -24,11 +25,13 @@ from laanet_core.training.trainer import TrainingFiles, train
 from stages.runner import run_stage
 
 DATA = Path("data")
-SECTIONS = ("seed", "lambda1", "lambda2", "model", "synthesis", "augment", "train")
+SECTIONS = ("seed", "model", "synthesis", "augment", "train", "crops.size")
+"""Sections and keys of params.yaml that a training depends on, besides the weights of the heads."""
 
 
 def main(params: Params, out: Path) -> Callable[[], None]:
-    """Train on `train.dataset`; the state lies in the work folder under the key of all its inputs until the outputs are in place."""
+    """Train on `train.dataset`; the state is in the work folder, under the key of all inputs, until the outputs are in place."""
+    head_weights(params)  # unknown heads and missing weights fail before any work
     start_processes()
     name = params.train.dataset
     paths = (DATA / "crops" / name, DATA / "landmarks" / f"{name}.h5", DATA / "index" / f"{name}.csv")
@@ -43,7 +46,7 @@ def main(params: Params, out: Path) -> Callable[[], None]:
 
 
 def start_processes() -> None:
-    """Become torchrun with LAANET_PROCESSES processes of this stage, where several are asked for."""
+    """Replace this process by torchrun with LAANET_PROCESSES processes of this stage, if more than one is requested."""
     count = process_count()
     if count > 1 and not torch.distributed.is_torchelastic_launched():
         launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
@@ -51,7 +54,7 @@ def start_processes() -> None:
 
 
 def training_account(params: Params, files: TrainingFiles) -> Account:
-    """What makes the trained weights; raises LaanetError for an input that is not there."""
+    """Account of the trained weights; raises LaanetError for a missing input."""
     weights = sorted((files.assets / params.model.backbone).glob("weights.*"))
     inputs = {f"crops/{files.crops.name}": files.crops / "videos.csv", f"landmarks/{files.landmarks.name}": files.landmarks}
     inputs |= {f"index/{files.index.name}": files.index} | {f"assets/{params.model.backbone}": path for path in weights}
@@ -59,7 +62,7 @@ def training_account(params: Params, files: TrainingFiles) -> Account:
     if missing:
         raise LaanetError(f"{missing[0]}: not found; build it with 'dvc repro'.")
     return Account(
-        chosen(flatten(params.model_dump(mode="json")), [*SECTIONS, "crops.size"], without=("train.save_every", "train.keep_last")),
+        chosen(flatten(params.model_dump(mode="json")), [*SECTIONS, *weight_keys()], without=("train.save_every", "train.keep_last")),
         {name: file_digest(path) for name, path in inputs.items()},
         code_key(train),
         {name: importlib.metadata.version(name) for name in ("torch", "timm", "pytorch-optimizer", "lightning-fabric")},

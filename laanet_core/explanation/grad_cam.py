@@ -13,8 +13,8 @@ from torch.backends import cudnn
 
 from laanet_core.model import LAANet
 from laanet_core.model.backbone import PooledBackbone
+from laanet_core.model.classifier import split_class_head
 from laanet_core.model.forward import forward
-from laanet_core.model.heads import split_class_head
 from laanet_core.types import Image, Map
 
 

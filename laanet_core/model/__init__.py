@@ -1,4 +1,4 @@
-"""The network: backbone, pyramid, heads."""
+"""The network: backbone, pyramid, classifier and auxiliary heads; checkpoints; export."""
 
 from laanet_core.model.checkpoint import load_model, save_model
 from laanet_core.model.laanet import LAANet, Output, build_model

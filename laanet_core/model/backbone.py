@@ -1,4 +1,4 @@
-"""The backbone: a timm network seen as feature levels F2 (stride 4) to F6 (its last features), or as one vector an image."""
+"""The backbone: a timm network that returns feature levels F2 (stride 4) to F6 (its last features), or one vector per image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BATCH_NORM_MOMENTUM = 0.01
 
 
 class Normalisation(NamedTuple):
-    """Mean and standard deviation of R, G, B in [0, 1] that a network's input has."""
+    """Mean and standard deviation, for R, G, B in [0, 1], by which a network's input is normalised."""
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -24,9 +24,9 @@ class Normalisation(NamedTuple):
 class Backbone(nn.Module):
     """A timm network without its classifier.
 
-    name: timm's; drop_path: rate of its stochastic depth; padded_for: image size that its SAME padding is fixed for.
-    network: the timm network; normalisation: the input that timm's weights for it expect.
-    Raises LaanetError for a name that timm does not know, and for a rate or size that the network does not take.
+    name: model name in timm; drop_path: rate of stochastic depth; padded_for: image size for which its SAME padding is fixed.
+    network: the timm network; normalisation: input normalisation of timm's weights for it.
+    Raises LaanetError for a name that timm does not know, and for a rate or size that the network does not support.
     """
 
     def __init__(self, name: str, drop_path: float = 0.0, padded_for: int | None = None) -> None:
@@ -40,12 +40,12 @@ class Backbone(nn.Module):
 
 
 class LevelsBackbone(Backbone):
-    """A backbone that gives its feature levels.
+    """A backbone that returns feature levels.
 
-    F2 to F5 are the last features of strides 4, 8, 16 and 32. F6 has stride 32 as well: the head convolution with its
-    batch norm and activation where the network has one (EfficientNet), else its final features.
+    F2 to F5 are the last features of strides 4, 8, 16 and 32. F6 also has stride 32: the output of the head convolution with batch norm
+    and activation if the network has one (EfficientNet), else the final features.
 
-    channels: level -> channels. Raises LaanetError for a network without those strides.
+    channels: level -> channels. Raises LaanetError for a network without these strides.
     """
 
     def __init__(self, name: str, drop_path: float = 0.0, padded_for: int | None = None) -> None:
@@ -53,7 +53,7 @@ class LevelsBackbone(Backbone):
         info = list(getattr(self.network, "feature_info", []))
         by_stride = {feature["reduction"]: number for number, feature in enumerate(info)}
         if not set(STRIDES.values()) <= set(by_stride) or not hasattr(self.network, "forward_intermediates"):
-            raise LaanetError(f"model.backbone: {name!r} has no features at strides 4, 8, 16 and 32; take a convolutional network.")
+            raise LaanetError(f"model.backbone: {name!r} has no features at strides 4, 8, 16 and 32; choose a convolutional network.")
         self._taps = {level: by_stride[stride] for level, stride in STRIDES.items()}
         self.channels = {level: int(info[tap]["num_chs"]) for level, tap in self._taps.items()}
         self.channels[6] = int(cast(int, self.network.num_features))
@@ -61,7 +61,7 @@ class LevelsBackbone(Backbone):
     def forward(self, images: Tensor) -> dict[int, Tensor]:
         """Levels 2 to 6 of normalised images (B, 3, H, W): level -> (B, channels[level], H / stride, W / stride).
 
-        Raises LaanetError unless H and W are multiples of the largest stride, and for a network whose features are other maps.
+        Raises LaanetError unless H and W are multiples of the largest stride, and for a network whose features have other shapes.
         """
         height, width = images.shape[-2:]
         if height % STRIDES[5] or width % STRIDES[5]:
@@ -74,12 +74,12 @@ class LevelsBackbone(Backbone):
             stride = STRIDES[min(level, 5)]
             if feature.shape[1:] != (self.channels[level], height // stride, width // stride):
                 found = "x".join(map(str, feature.shape[1:]))
-                raise LaanetError(f"model.backbone: its features F{level} are {found} for {height}x{width} pixels; take another network.")
+                raise LaanetError(f"model.backbone: its features F{level} are {found} for {height}x{width} pixels; choose another network.")
         return features
 
 
 class PooledBackbone(Backbone):
-    """A backbone that gives one vector an image, pooled as timm does for this network's own classifier; channels: its length."""
+    """A backbone that returns one vector of `channels` values per image, pooled as timm does for this network's classifier."""
 
     def __init__(self, name: str, drop_path: float = 0.0, padded_for: int | None = None) -> None:
         super().__init__(name, drop_path, padded_for)
@@ -92,13 +92,13 @@ class PooledBackbone(Backbone):
 
 
 def _create(name: str, drop_path: float) -> nn.Module:
-    """The timm network of this name, without classifier, with timm's initialisation."""
+    """Create the timm network without classifier, with timm's initialisation."""
     if not timm.is_model(name):
-        raise LaanetError(f"model.backbone: {name!r} is no timm network; take a name that timm.list_models() shows.")
+        raise LaanetError(f"model.backbone: {name!r} is not a timm network; choose a name from timm.list_models().")
     try:
         return cast(nn.Module, timm.create_model(name, num_classes=0, **({"drop_path_rate": drop_path} if drop_path else {})))
     except RuntimeError as error:
-        raise LaanetError(f"model.backbone: {name!r} cannot be made ({error}); mend the part after the dot or leave it out.") from None
+        raise LaanetError(f"model.backbone: {name!r} cannot be created ({error}); correct the part after the dot.") from None
     except TypeError:
         if not drop_path:
             raise
@@ -106,7 +106,7 @@ def _create(name: str, drop_path: float) -> nn.Module:
 
 
 def _use_batch_norm_momentum(network: nn.Module) -> None:
-    """Running statistics move by 0.01 a step, as in the published network (reference_facts, sec. 2)."""
+    """Set the momentum of batch norms to 0.01, as in the published network (reference_facts, sec. 2)."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = _BATCH_NORM_MOMENTUM

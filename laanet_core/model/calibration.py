@@ -1,4 +1,4 @@
-"""From a network's logit to a probability: calibrations that stay with the checkpoint."""
+"""Calibration of a network's logits to probabilities; the fitted parameters are stored in the checkpoint."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from scipy.special import expit, logit
 from laanet_core.errors import LaanetError
 
 FLATTEST, STEEPEST = 0.01, 100.0
-"""Bounds of a slope, temperatures of 100 and 0.01: never negative or zero, so that the order of scores stays the network's."""
+"""Bounds of a slope (temperatures of 100 and 0.01). A slope is positive, so that calibration preserves the order of scores."""
 LARGEST_LOGIT = 1e4
 LARGEST_INTERCEPT = 2 * STEEPEST * LARGEST_LOGIT
-"""Beyond any intercept that logits up to LARGEST_LOGIT can ask for."""
+"""Bound of an intercept: larger than any that can be fitted to logits up to LARGEST_LOGIT."""
 _DIGITS = 9
 
 _Floats = NDArray[np.float64]
@@ -31,9 +31,10 @@ class Calibration(NamedTuple):
 
 
 class Calibrations(NamedTuple):
-    """Both calibrations of a network, fitted on the same faces: `source` says which, n_real and n_fake how many.
+    """Both calibrations of a network, fitted on the same faces.
 
-    temperature: one over the temperature of Guo et al. 2017 as its slope; platt: slope and intercept of Platt 1999.
+    temperature: its slope is 1 over the temperature of Guo et al. 2017; platt: slope and intercept of Platt 1999;
+    source: description of the faces; n_real, n_fake: their number.
     """
 
     temperature: Calibration
@@ -44,7 +45,7 @@ class Calibrations(NamedTuple):
 
 
 def pick_calibration(fitted: Calibrations | None, method: Literal["none", "temperature", "platt"], path: Path) -> Calibration:
-    """The calibration that `evaluate.calibration` names; raises LaanetError when the checkpoint, at `path`, has none fitted."""
+    """The calibration that `evaluate.calibration` names; raises LaanetError if the checkpoint at `path` has no fitted one."""
     if method == "none":
         return Calibration()
     if fitted is None:
@@ -56,11 +57,11 @@ def pick_calibration(fitted: Calibrations | None, method: Literal["none", "tempe
 
 
 def fit_calibrations(logits: ArrayLike, labels: ArrayLike, source: str) -> Calibrations:
-    """Most likely calibrations of logits (n,) with labels (n,), 0 real and 1 fake; source: what these faces are.
+    """Maximum-likelihood calibrations of logits (n,) with labels (n,), 0 real and 1 fake; source: description of these faces.
 
-    The targets are Platt's, (n_fake + 1) / (n_fake + 2) and 1 / (n_real + 2), so that both are finite where a threshold parts the
-    classes. The slopes stay within FLATTEST and STEEPEST. Nine significant digits, so that the order of faces leaves no trace.
-    Raises LaanetError without reals or fakes, for logits that are all the same, and for one beyond LARGEST_LOGIT or not finite.
+    The targets are Platt's, (n_fake + 1) / (n_fake + 2) and 1 / (n_real + 2), so that the fit is finite even for separable classes. Slopes
+    are limited to [FLATTEST, STEEPEST]. Results have nine significant digits, so that they do not depend on the order of the faces.
+    Raises LaanetError if there are no reals or no fakes, if all logits are equal, and for a logit beyond LARGEST_LOGIT or not finite.
     """
     values, fake = np.asarray(logits, np.float64), np.asarray(labels) == 1
     n_fake, n_real = int(fake.sum()), int((~fake).sum())
@@ -74,36 +75,36 @@ def fit_calibrations(logits: ArrayLike, labels: ArrayLike, source: str) -> Calib
 
 
 def bounds_reached(fitted: Calibrations, logits: ArrayLike, labels: ArrayLike) -> list[str]:
-    """A sentence for each slope of a fit that is at its bound: what that says of the logits (n,) and labels (n,) it was fitted on.
+    """Explain each slope of a fit that is at its bound, in one sentence each; logits, labels: (n,), those of the fit.
 
-    Whether scores are inverted or tell nothing is judged by the AUC of these faces, at the 5 % level of the Mann-Whitney test.
+    Whether scores are inverted or uninformative is decided by the AUC of these faces, at the 5 % level of the Mann-Whitney test.
     """
     slopes = {"temperature": fitted.temperature.slope, "Platt's slope": fitted.platt.slope}
     bounds = {"temperature": {FLATTEST: 1 / FLATTEST, STEEPEST: 1 / STEEPEST}, "Platt's slope": {FLATTEST: FLATTEST, STEEPEST: STEEPEST}}
     return [
-        f"{name} is at its bound of {bounds[name][slope]:g}: {_why_at(slope, name, logits, labels)}."
+        f"{name} is at its bound of {bounds[name][slope]:g}: {_reason(slope, name, logits, labels)}."
         for name, slope in slopes.items()
         if slope in bounds[name]
     ]
 
 
-def _why_at(bound: float, name: str, logits: ArrayLike, labels: ArrayLike) -> str:
-    """What holds a slope at a bound."""
+def _reason(bound: float, name: str, logits: ArrayLike, labels: ArrayLike) -> str:
+    """Why a slope is at its bound."""
     from scipy.stats import mannwhitneyu
 
     values, fake = np.asarray(logits, np.float64), np.asarray(labels) == 1
     test = mannwhitneyu(values[fake], values[~fake])
     area = test.statistic / (fake.sum() * (~fake).sum())
-    known = f"(the AUC of these faces is {area:.3f})"
+    auc = f"(the AUC of these faces is {area:.3f})"
     if bound == STEEPEST:
-        return f"the logits lie so close together that no probability can be as sure as the labels are {known}"
+        return f"the logits are too close together for probabilities as certain as the labels {auc}"
     if test.pvalue >= 0.05:
-        return f"the scores carry no information about the label {known}"
+        return f"the scores carry no information about the label {auc}"
     if area < 0.5:
-        return f"the scores are inverted, fakes have the lower ones {known}"
+        return f"the scores are inverted, fakes have the lower ones {auc}"
     if name == "temperature":
-        return f"no logit near 0 parts fakes from reals, or all are far too large; Platt's may do better, by its intercept {known}"
-    return f"the logits are far larger than probabilities as sure as the labels need {known}"
+        return f"no logit near 0 separates fakes from reals, or all are far too large; Platt's may do better, thanks to its intercept {auc}"
+    return f"the logits are far larger than probabilities as certain as the labels require {auc}"
 
 
 def _check(values: _Floats, n_real: int, n_fake: int) -> None:
@@ -113,11 +114,11 @@ def _check(values: _Floats, n_real: int, n_fake: int) -> None:
     if len(broken):
         raise LaanetError(f"calibration: a logit is {broken[0]:g}; give finite logits up to {LARGEST_LOGIT:g}.")
     if values.min() == values.max():
-        raise LaanetError(f"calibration: all logits are {values[0]:g}; give those of a network that tells faces apart.")
+        raise LaanetError(f"calibration: all logits are {values[0]:g}; give logits of a network that distinguishes faces.")
 
 
 def _best_slope(values: _Floats, targets: _Floats, intercept_of: Callable[[_Floats, _Floats], float]) -> float:
-    """The slope of least cross-entropy, each with its own intercept; the loss is convex in it, so that its derivative rises."""
+    """The slope with the least cross-entropy, given the best intercept for each slope; the loss is convex, so its derivative increases."""
 
     def derivative(slope: float) -> float:
         scaled = slope * values
@@ -129,10 +130,10 @@ def _best_slope(values: _Floats, targets: _Floats, intercept_of: Callable[[_Floa
 
 
 def _best_intercept(scaled: _Floats, targets: _Floats) -> float:
-    """The intercept of least cross-entropy: the mean probability is then the mean target."""
-    wanted = float(targets.mean())
-    centre = float(logit(wanted))
-    return _root(lambda intercept: float(expit(scaled + intercept).mean()) - wanted, centre - scaled.max() - 1, centre - scaled.min() + 1)
+    """The intercept with the least cross-entropy: the one for which the mean probability is the mean target."""
+    target = float(targets.mean())
+    centre = float(logit(target))
+    return _root(lambda intercept: float(expit(scaled + intercept).mean()) - target, centre - scaled.max() - 1, centre - scaled.min() + 1)
 
 
 def _no_intercept(_scaled: _Floats, _targets: _Floats) -> float:
@@ -140,7 +141,7 @@ def _no_intercept(_scaled: _Floats, _targets: _Floats) -> float:
 
 
 def _root(rising: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function that rises from below zero to above it is zero, to the last digits."""
+    """The root of an increasing function within [low, high], to full precision."""
     return float(toms748(rising, low, high, xtol=1e-15, rtol=4 * np.finfo(float).eps, maxiter=1000))
 
 

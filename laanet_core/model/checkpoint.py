@@ -1,4 +1,4 @@
-"""Checkpoints: weights as safetensors, with the parameters of the network in the metadata."""
+"""Checkpoints: weights as safetensors, with the network's parameters in the metadata."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from laanet_core.errors import LaanetError
+from laanet_core.heads.registry import UnknownHeadError
 from laanet_core.model.backbone import Normalisation
 from laanet_core.model.calibration import FLATTEST, LARGEST_INTERCEPT, STEEPEST, Calibration, Calibrations
 from laanet_core.model.laanet import LAANet
@@ -22,30 +23,30 @@ from laanet_core.params import ModelParams, Section, describe
 from laanet_core.store.account import Account
 from laanet_core.store.writing import write_bytes
 
-# One metadata entry: safetensors writes several in no fixed order, and the file's bytes must be the same each time.
+# A single metadata entry: safetensors writes several in no fixed order, but the bytes of the file must be reproducible.
 _ENTRY = "laanet"
 _PRECISIONS = ({torch.float32}, {torch.float64})
 _Deviation = Annotated[FiniteFloat, Field(gt=0)]
 MAX_SOURCE = 1000
-"""Characters of what a checkpoint says its calibration was fitted on."""
+"""Maximum number of characters of `Calibrations.source`."""
 
 
 class _Input(Section):
-    """Mean and deviation of the input's R, G, B."""
+    """See `Normalisation`."""
 
     mean: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
     std: tuple[_Deviation, _Deviation, _Deviation]
 
 
 class _Calibration(Section):
-    """As `Calibration`."""
+    """See `Calibration`."""
 
     slope: float = Field(ge=FLATTEST, le=STEEPEST)
     intercept: float = Field(ge=-LARGEST_INTERCEPT, le=LARGEST_INTERCEPT)
 
 
 class _Calibrations(Section):
-    """As `Calibrations`."""
+    """See `Calibrations`."""
 
     temperature: _Calibration
     platt: _Calibration
@@ -55,9 +56,10 @@ class _Calibrations(Section):
 
 
 class Description(Section):
-    """What a checkpoint says of its network; image_size: pixels of a side of the crops it is for; calibrations: if fitted.
+    """The metadata of a checkpoint.
 
-    made: the account of its training; digest: SHA-256 of all the rest of the file. Checkpoints of earlier versions have neither.
+    image_size: side in pixels of the crops that the network expects; calibrations: those fitted, or None; made: account of the training;
+    digest: SHA-256 of everything else in the file. Checkpoints of earlier versions have neither account nor digest.
     """
 
     model: ModelParams
@@ -69,7 +71,7 @@ class Description(Section):
 
 
 def description_of(model: LAANet) -> dict[str, Any]:
-    """The network's parameters, image size, normalisation, calibrations and account as JSON: a `Description` without digest."""
+    """A network's parameters, image size, normalisation, calibrations and account as JSON: a `Description` without digest."""
     return {
         "model": model.params.model_dump(),
         "image_size": model.image_size,
@@ -87,7 +89,7 @@ def _described(calibrations: Calibrations | None) -> dict[str, Any] | None:
 
 
 def save_model(model: LAANet, path: Path) -> None:
-    """Write a network's weights, and what `description_of` says of it; same network, same bytes."""
+    """Write a network's weights and its description; the same network gives the same bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     described = description_of(model)
     entry = json.dumps({**described, "digest": _digest(described, tensors)}, sort_keys=True)
@@ -95,7 +97,7 @@ def save_model(model: LAANet, path: Path) -> None:
 
 
 def _digest(described: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of a description and of the names, types, shapes and bytes of tensors."""
+    """SHA-256 of a description and of the names, types, shapes and values of tensors."""
     running = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
@@ -105,24 +107,27 @@ def _digest(described: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
 
 
 def load_model(path: str | Path) -> LAANet:
-    """Read a network written by `save_model`, in evaluation mode on the CPU, in the precision of the file.
+    """Read a network written by `save_model`: in evaluation mode, on the CPU, in the precision of the file.
 
-    Nothing larger than the file's own tensors is made. Raises LaanetError when the file is missing, is no checkpoint of this
-    project, or does not fit its own parameters.
+    Allocates no more memory than the file's tensors need. Raises UnknownHeadError if the network has a head that is not registered, and
+    LaanetError if the file is missing, is no checkpoint of this project, or its tensors do not fit its parameters.
     """
     try:
         with safe_open(path, framework="pt") as file:
             entry = _entry(file)
             described = Description.model_validate(entry)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        check_entries(tensors, described.model)
         digest = entry.pop("digest", None)
         if digest is not None and digest != _digest(entry, tensors):
-            raise ValueError("it is damaged: its weights or their description are not those that were written")
+            raise ValueError("it is damaged: its weights or their description differ from those that were written")
+        check_entries(tensors, described.model)
         model = _model_of(described).to(_precision(tensors))
         model.load_state_dict(tensors)
     except FileNotFoundError:
         raise LaanetError(f"{path}: not found; train with 'dvc repro train'.") from None
+    except UnknownHeadError as error:
+        remedy = "call laanet_core.heads.register_head for it before loading"
+        raise UnknownHeadError(error.head, f"{path}: its network has the head {error.head!r}, which is not registered; {remedy}.") from None
     except (LaanetError, SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = describe(error) if isinstance(error, ValidationError) else str(error)
         raise LaanetError(f"{path}: no checkpoint of this project ({brief(reason)}); train again or give another file.") from None
@@ -130,7 +135,7 @@ def load_model(path: str | Path) -> LAANet:
 
 
 def _entry(file: Any) -> dict[str, Any]:
-    """The metadata of an open checkpoint."""
+    """The metadata of an open checkpoint as JSON; raises ValueError if there is none."""
     metadata = file.metadata() or {}
     if _ENTRY not in metadata:
         raise ValueError("its metadata describes no network")
@@ -141,13 +146,13 @@ def _entry(file: Any) -> dict[str, Any]:
 
 
 def check_entries(tensors: Mapping[str, Tensor], params: ModelParams) -> None:
-    """Raise ValueError unless the tensors are the network's entries by name, shape and kind of number; allocates nothing."""
+    """Raise ValueError unless the tensors match the network's state dict in name, shape and kind of number; allocates no memory."""
     with torch.device("meta"):
-        wanted = LAANet(params).state_dict()
-    unknown = next((name for name in tensors if name not in wanted), None)
+        expected = LAANet(params).state_dict()
+    unknown = next((name for name in tensors if name not in expected), None)
     if unknown is not None:
         raise ValueError(f"the network has no entry {unknown!r}")
-    for name, entry in wanted.items():
+    for name, entry in expected.items():
         if name not in tensors:
             raise ValueError(f"entry {name!r} is missing")
         found = tensors[name]
@@ -163,7 +168,7 @@ def _precision(tensors: Mapping[str, Tensor]) -> torch.dtype:
 
 
 def _model_of(described: Description) -> LAANet:
-    """The untrained network that a checkpoint's metadata describes."""
+    """The network that a checkpoint's metadata describes, with random weights."""
     model = LAANet(described.model, described.image_size)
     model.normalisation = Normalisation(described.normalisation.mean, described.normalisation.std)
     model.calibrations = _calibrations_of(described.calibrations) if described.calibrations else None
@@ -177,5 +182,5 @@ def _calibrations_of(described: _Calibrations) -> Calibrations:
 
 
 def brief(reason: str) -> str:
-    """A library's message as part of a sentence: one line, 200 characters at most, no full stop."""
+    """Shorten a message for use within a sentence: one line, at most 200 characters, no full stop."""
     return " ".join(reason.split())[:200].rstrip(".")

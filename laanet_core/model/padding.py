@@ -1,4 +1,4 @@
-"""SAME padding fixed for one image size, and the size of the maps inside a network."""
+"""SAME padding fixed for one image size, and the sizes of a network's inner feature maps."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from laanet_core.errors import LaanetError
 
 
 class FixedPadConv2d(nn.Conv2d):
-    """A convolution that pads its input by (left, right, top, bottom) pixels of zeros, whatever the input's size.
+    """A convolution with zero padding of (left, right, top, bottom) pixels, independent of the input size.
 
-    It takes the place of a SAME-padded convolution of timm's, with the very same weight and bias.
+    It replaces a SAME-padded convolution of timm and shares its weight and bias.
     """
 
     def __init__(self, same: Conv2dSame, margins: tuple[int, int, int, int]) -> None:
-        # on the meta device nothing is allocated, and nothing drawn from the random generator
+        # the meta device allocates no memory and draws no random numbers
         super().__init__(same.in_channels, same.out_channels, same.kernel_size, same.stride, 0, same.dilation, same.groups, device="meta")
         self.weight, self.bias = same.weight, same.bias
         self.margins = margins
@@ -31,9 +31,9 @@ class FixedPadConv2d(nn.Conv2d):
 
 
 def fix_padding(network: nn.Module, size: int) -> None:
-    """Give every SAME-padded convolution of a timm network the padding that it has for images of `size` x `size` pixels.
+    """Fix the padding of every SAME-padded convolution of a timm network to that for images of `size` x `size` pixels, in place.
 
-    Raises LaanetError when there is no such convolution, and for a size that the network does not take.
+    Raises LaanetError if there is no such convolution, and for a size that the network does not accept.
     """
     inputs = same_padded_inputs(network, size, size)
     if not inputs:
@@ -54,7 +54,7 @@ def _margins(same: nn.Module, shape: torch.Size) -> tuple[int, int, int, int]:
 def same_padded_inputs(network: nn.Module, height: int, width: int) -> dict[str, torch.Size]:
     """Name of each SAME-padded convolution -> height and width of its input, for images of `height` x `width` pixels.
 
-    Found by a run without arithmetic or memory (the meta device). Raises LaanetError for a size that the network does not take.
+    Determined by a forward pass on the meta device. Raises LaanetError for a size that the network does not accept.
     """
     dry = copy.deepcopy(network).to("meta", torch.float32).eval()
     shapes: dict[nn.Module, torch.Size] = {}
@@ -69,5 +69,5 @@ def same_padded_inputs(network: nn.Module, height: int, width: int) -> dict[str,
         dry.forward_features(torch.zeros(1, 3, height, width, device="meta"))  # type: ignore[operator]
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
-        raise LaanetError(f"model.backbone: takes no images of {height}x{width} pixels ({reason}); choose another size.") from None
+        raise LaanetError(f"model.backbone: does not accept images of {height}x{width} pixels ({reason}); choose another size.") from None
     return {name: shapes[module] for name, module in dry.named_modules() if module in shapes}

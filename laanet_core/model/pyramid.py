@@ -1,4 +1,4 @@
-"""Pyramids: E-FPN (paper, sec. 3.2), the traditional FPN beside it (Table 4), and the walk down to stride 4 that ends both."""
+"""Feature pyramids: E-FPN (paper, sec. 3.2), the traditional FPN (Table 4), and the upsampling to stride 4 that ends both."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _INCEPTION_LEVEL = 3
 
 
 def make_pyramid(params: ModelParams, channels: Mapping[int, int]) -> EnhancedPyramid | TraditionalPyramid:
-    """The pyramid that the parameters name, over a backbone of these channels (level -> channels).
+    """The pyramid that the parameters name, for a backbone with these channels (level -> channels).
 
-    `none` is the walk from F6 down without injection, and so is either pyramid with F6 alone: Table 4's row (a), which has
-    one figure for FPN and E-FPN and the same as Table 3 without E-FPN.
+    `none` is the upsampling from F6 without injection of other levels, and so is either pyramid with F6 alone: row (a) of Table 4, which
+    has one value for FPN and E-FPN, equal to that of Table 3 without E-FPN.
     """
     if params.pyramid == "none" or params.levels == [6]:
         return EnhancedPyramid(channels, [6], params.gamma_w, params.dropout)
@@ -28,10 +28,10 @@ def make_pyramid(params: ModelParams, channels: Mapping[int, int]) -> EnhancedPy
 
 
 class EnhancedPyramid(nn.Module):
-    """E-FPN over the backbone's levels, down to one map of stride 4.
+    """E-FPN over the backbone's levels, with one map of stride 4 as output.
 
     channels: level -> channels of the backbone's features; levels: 6 and those that are injected, a run from 6 downwards;
-    gamma_w: exponent of the mask (Eq. 9); dropout: on each level used, in training. out_channels: of the resulting map.
+    gamma_w: exponent of the mask (Eq. 9); dropout: on each level used, in training. out_channels: of the output.
 
     At 384 px with EfficientNet-B4 and [6, 5, 4, 3] this is the published network's decoder (reference_facts, sec. 2).
     """
@@ -57,14 +57,14 @@ class EnhancedPyramid(nn.Module):
 
 
 class TraditionalPyramid(nn.Module):
-    """The FPN of Lin et al. (CVPR 2017) over the same levels, then E-FPN's walk down to one map of stride 4.
+    """The FPN of Lin et al. (CVPR 2017) over the same levels, then the same upsampling to one map of stride 4 as in E-FPN.
 
     channels, levels (at least two), dropout, out_channels: as in `EnhancedPyramid`.
 
-    A 1x1 convolution brings each level to 256 channels; from the top, the map is doubled by nearest neighbour (F6 and F5 have the
-    same size) and the next level is added; a 3x3 convolution smooths the finest sum. These convolutions have a bias and neither
-    batch norm nor ReLU, as in Lin et al. The paper leaves open how one map of stride 4 comes of them: here the coarser sums are not
-    smoothed, for nothing reads them, and where the levels end above F2 the finest map goes on as E-FPN's does without injection.
+    A 1x1 convolution maps each level to 256 channels. From the top down, the map is upsampled by nearest neighbour (F6 and F5 have the
+    same size) and the next level is added. A 3x3 convolution smooths the finest sum. As in Lin et al., these convolutions have a bias
+    and neither batch norm nor ReLU. The paper does not say how this gives one map of stride 4: here the coarser sums are not smoothed,
+    since they are not used, and if the levels end above F2 the finest map is upsampled like that of E-FPN without injection.
     """
 
     def __init__(self, channels: Mapping[int, int], levels: Sequence[int], dropout: float) -> None:
@@ -82,7 +82,7 @@ class TraditionalPyramid(nn.Module):
         return decoded
 
     def finest(self, features: Mapping[int, Tensor]) -> Tensor:
-        """The pyramid's finest map (B, 256, H / stride, W / stride) of the lowest level."""
+        """The pyramid's map of the lowest level, (B, 256, H / stride, W / stride)."""
         top, *finer = (self.lateral[str(level)](self.dropout(features[level])) for level in self.levels)
         for lateral in finer:
             top = lateral + F.interpolate(top, size=lateral.shape[-2:], mode="nearest")
@@ -97,10 +97,10 @@ def inject(enhanced: Tensor, feature: Tensor, gamma_w: float) -> Tensor:
 
 
 class Descent(nn.Module):
-    """From a map of some level down to one of stride 4: steps to level 3 where it is above, inception, twice the size.
+    """Upsampling of a map of any level to stride 4: steps down to level 3, inception block, doubling of the size.
 
-    level: 2 to 6, level of the map (at 2, already of stride 4, there is the inception alone); width: its channels;
-    channels: level -> channels of the backbone's features, which the steps take. out_channels: of the resulting map.
+    level: 2 to 6, level of the map (level 2 already has stride 4: inception block only); width: its channels;
+    channels: level -> channels of the backbone's features, also used by the steps. out_channels: of the output.
     """
 
     def __init__(self, level: int, width: int, channels: Mapping[int, int]) -> None:
@@ -119,7 +119,7 @@ class Descent(nn.Module):
 
 
 class Inception(nn.Module):
-    """Four branches on one shared 1x1 projection P: P(x), 3x3 of P(x), 5x5 of P(x), P(max-pool of x), concatenated.
+    """Four branches with one shared 1x1 projection P, concatenated: P(x), 3x3 of P(x), 5x5 of P(x), P(max-pool of x).
 
     (B, C, H, W) -> (B, out_channels, H, W) with out_channels = 4 * (C // 4).
     """
@@ -140,13 +140,13 @@ class Inception(nn.Module):
 
 
 def _step(level: int, inside: int, channels: Mapping[int, int]) -> nn.Sequential:
-    """From F'(level) to E(level - 1) in Eq. 9: convolution to that level's channels, then twice the size (F6 has F5's size already)."""
+    """From F'(level) to E(level - 1) in Eq. 9: convolution to that level's channels, then doubling of the size (F6 has that of F5)."""
     outside = channels[level - 1]
     return nn.Sequential(*_conv_bn_relu(inside, outside, 3), *(_double(outside) if level < 6 else []))
 
 
 def _conv_bn_relu(inside: int, outside: int, size: int) -> list[nn.Module]:
-    """Convolution without bias that keeps height and width, batch norm, ReLU."""
+    """Convolution without bias that preserves height and width, batch norm, ReLU."""
     return [nn.Conv2d(inside, outside, size, padding=size // 2, bias=False), nn.BatchNorm2d(outside), nn.ReLU(inplace=True)]
 
 

@@ -1,4 +1,4 @@
-"""ImageNet weights for the backbone, in timm's names or in those of lukemelas' EfficientNet-PyTorch."""
+"""ImageNet weights for the backbone, with the names of timm or of lukemelas' EfficientNet-PyTorch."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _SEPARABLE = {**_EXPANDING, "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "
 
 
 def load_backbone(backbone: Backbone, folder: Path) -> Normalisation:
-    """Fill a backbone from `folder/weights.safetensors` (timm's names) or `folder/weights.pth` (lukemelas' names).
+    """Load a backbone's weights from `folder/weights.safetensors` (timm's names) or `folder/weights.pth` (lukemelas' names).
 
-    The classifier of the file is left out. Returns the input normalisation that the weights expect.
-    Raises LaanetError when there is neither file, a file cannot be read, or its names or shapes are not the network's.
+    The classifier in the file is ignored. Returns the input normalisation that the weights expect.
+    Raises LaanetError if neither file exists, a file cannot be read, or its names or shapes do not fit the network.
     """
     native, lukemelas = folder / "weights.safetensors", folder / "weights.pth"
     if native.is_file():
@@ -49,7 +49,7 @@ def timm_names(state: Mapping[str, Tensor], stage_lengths: Sequence[int]) -> dic
     """Rename an EfficientNet's entries from lukemelas' names (`_blocks.3._bn1.weight`) to timm's (`blocks.2.0.bn2.weight`).
 
     stage_lengths: blocks in each of timm's stages. A block without `_expand_conv` is timm's depth-wise separable one.
-    Raises LaanetError for a name of neither kind.
+    Raises LaanetError for an unknown name.
     """
     places = [(stage, block) for stage, length in enumerate(stage_lengths) for block in range(length)]
     expanding = {key.split(".")[1] for key in state if "._expand_conv." in key}
@@ -69,7 +69,7 @@ def _timm_name(key: str, places: Sequence[tuple[int, int]], expanding: set[str])
 
 
 def _stage_lengths(network: nn.Module, path: Path) -> list[int]:
-    """Blocks in each stage of an EfficientNet of timm's."""
+    """Number of blocks in each stage of a timm EfficientNet; raises LaanetError for another network."""
     stages = getattr(network, "blocks", None)
     if not isinstance(network, EfficientNet) or not isinstance(stages, nn.Sequential):
         raise LaanetError(f"{path}: holds an EfficientNet, but model.backbone is another kind; give weights.safetensors in timm's names.")
@@ -77,27 +77,27 @@ def _stage_lengths(network: nn.Module, path: Path) -> list[int]:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file, without running anything in it."""
+    """The tensors of a weights file; no code in it is executed."""
     try:
         loaded = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise LaanetError(f"{path}: not readable as weights ({type(error).__name__}); fetch it again.") from None
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise LaanetError(f"{path}: holds no plain table of tensors; fetch it again.")
+        raise LaanetError(f"{path}: holds no dictionary of tensors; fetch it again.")
     return loaded
 
 
 def _classifier(network: nn.Module) -> tuple[str, ...]:
-    """How the names of the classifier's entries begin, that is left out."""
+    """Prefixes of the names of the classifier's entries, which are ignored."""
     names = cast(dict[str, str | tuple[str, ...]], network.pretrained_cfg).get("classifier", ())
     return tuple(f"{name}." for name in ([names] if isinstance(names, str) else names))
 
 
 def _fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Load every entry of the network; the file may have a classifier besides, and nothing else."""
-    wanted = network.state_dict()
-    left_over = [key for key in state if key not in wanted and not key.startswith(_classifier(network))]
-    missing = [key for key in wanted if key not in state or state[key].shape != wanted[key].shape]
+    """Load every entry of the network; besides them the file may hold only a classifier."""
+    expected = network.state_dict()
+    left_over = [key for key in state if key not in expected and not key.startswith(_classifier(network))]
+    missing = [key for key in expected if key not in state or state[key].shape != expected[key].shape]
     if missing or left_over:
         raise LaanetError(f"{path}: does not fit model.backbone at entry {(missing + left_over)[0]!r}; give the weights of that network.")
-    network.load_state_dict({key: state[key] for key in wanted})
+    network.load_state_dict({key: state[key] for key in expected})

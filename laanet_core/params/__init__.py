@@ -8,7 +8,7 @@ from laanet_core.params.demo import DemoParams
 from laanet_core.params.evaluate import EvaluateParams
 from laanet_core.params.file import Params, describe, load_params, parse_params, read_params
 from laanet_core.params.frames import FramesParams
-from laanet_core.params.model import Head, ModelParams
+from laanet_core.params.model import HeadName, ModelParams
 from laanet_core.params.quality import QualityParams
 from laanet_core.params.robustness import RobustnessParams
 from laanet_core.params.section import Section, Split
@@ -25,7 +25,7 @@ __all__ = [
     "DetectorName",
     "EvaluateParams",
     "FramesParams",
-    "Head",
+    "HeadName",
     "Hull",
     "ModelParams",
     "Params",

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from laanet_core.params.section import Probability, Section
 
-Head = Literal["heatmap", "consistency"]
+HeadName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class ModelParams(Section):
@@ -22,7 +22,7 @@ class ModelParams(Section):
     pretrained: bool
     pyramid: Literal["efpn", "fpn", "none"]
     levels: list[Annotated[int, Field(ge=2, le=6)]] = Field(min_length=1)
-    heads: list[Head]
+    heads: list[HeadName]
     gamma_w: float = Field(gt=0)
     dropout: Probability
     drop_path: Probability

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from operator import not_
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,6 +26,7 @@ class TrainParams(Section):
     (the paper does not give it); clip_norm: largest norm of a gradient; ema: decay of the averaged weights and batch statistics that are
     validated and kept;
     compile: torch.compile; recompute: recompute activations in the backward pass to save memory;
+    head_weights: loss weight of each auxiliary head that takes its weight from here; those of the paper's heads are lambda1 and lambda2;
     keep_last: training states kept for resumption; save_every: optimizer steps between them; log_every: steps a point of the curves.
     """
 
@@ -47,6 +49,7 @@ class TrainParams(Section):
     ema: float | None = Field(gt=0, lt=1)
     compile: bool
     recompute: bool
+    head_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default={}, exclude_if=not_)
     keep_last: int = Field(ge=1)
     save_every: int = Field(ge=1)
     log_every: int = Field(ge=1)

@@ -95,13 +95,23 @@ def robustness_figure(lines: Mapping[str, Sequence[tuple[int, float, float, floa
 
 
 def loss_figure(log: Mapping[str, Sequence[float]]) -> str:
-    """Training and validation loss by epoch; `log` maps the columns of the training log to their values."""
-    figure, axes = canvas()
-    axes.plot(log["epoch"], log["loss"], color=REAL, marker="o", markersize=4, label="training")
-    axes.plot(log["epoch"], log["val_loss"], color=FAKE, marker="s", markersize=4, linestyle="--", label="validation")
-    axes.set(xlabel="epoch", ylabel="loss (Eq. 8)", ylim=(0, None))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False)
+    """Training and validation loss by epoch, and below the unweighted terms of the training loss on a logarithmic scale.
+
+    log: column of the training log -> values. Terms that are 0 throughout, those of heads that the network lacks, are not drawn.
+    """
+    figure, above, below = stacked_canvas(1.2)
+    above.plot(log["epoch"], log["loss"], color=REAL, marker="o", markersize=4, label="training")
+    above.plot(log["epoch"], log["val_loss"], color=FAKE, marker="s", markersize=4, linestyle="--", label="validation")
+    above.set(ylabel="loss (Eq. 8)", ylim=(0, None))
+    above.legend(frameon=False, fontsize=SMALL)
+    terms = [column for column in log if column.startswith("loss_") and any(value > 0 for value in log[column])]
+    for place, column in enumerate(terms):
+        colour, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
+        below.plot(log["epoch"], log[column], color=colour, marker=marker, markersize=3, linewidth=1.2, label=column.removeprefix("loss_"))
+    below.set(xlabel="epoch", ylabel="terms", yscale="log")
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if terms:
+        below.legend(frameon=False, fontsize=SMALL, ncols=len(terms), loc="lower center", bbox_to_anchor=(0.5, 1))
     return svg(figure)
 
 

@@ -16,7 +16,8 @@ from laanet_core.evaluation.result_tables import ALL, SCORE_COLUMNS, MeasureRow,
 from laanet_core.status import Status
 from laanet_core.store.csv_io import read_table
 
-LOG_COLUMNS = ["epoch", "loss", "loss_class", "loss_heatmap", "loss_consistency", "val_loss", "val_auc"]
+LOG_COLUMNS = ["epoch", "loss", "loss_class", "val_loss", "val_auc"]
+"""Columns that every training log has, besides `loss_<head>` for each auxiliary head."""
 
 Row = dict[str, Any]
 
@@ -131,9 +132,10 @@ def read_result(name: str, folder: Path) -> DatasetResult:
 
 
 def read_log(path: Path) -> dict[str, list[float]]:
-    """Columns of the training log, one value per epoch; NaN for a missing value."""
+    """Columns of the training log, those of all heads included: one value per epoch, NaN for a missing value."""
     rows = read_table(path, LOG_COLUMNS)
-    return {column: [float(row[column] or "nan") for row in rows] for column in LOG_COLUMNS}
+    heads = [column for column in (rows[0] if rows else ()) if column.startswith("loss_") and column not in LOG_COLUMNS]
+    return {column: [float(row[column] or "nan") for row in rows] for column in [*LOG_COLUMNS, *heads]}
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -18,7 +18,11 @@ def training_pictures(log: Mapping[str, Sequence[float]], metrics: Mapping[str, 
     loss = f"Loss by epoch: training from {alt_number(log['loss'][0])} to {alt_number(log['loss'][-1])}."
     area = f"Validation AUC by epoch, highest {alt_number(max(log['val_auc']))}; epoch {best} was chosen."
     return [
-        figure_picture(figures.loss_figure(log), loss, "Training loss, and validation loss on fixed pseudo-fakes of the validation split."),
+        figure_picture(
+            figures.loss_figure(log),
+            loss,
+            "Training loss, loss on fixed pseudo-fakes of the validation split, and unweighted terms of the first.",
+        ),
         figure_picture(
             figures.validation_figure(log, best), area, "AUC on the pseudo-fakes of the validation split; it selects the checkpoint."
         ),

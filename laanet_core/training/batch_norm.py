@@ -1,4 +1,4 @@
-"""Batch norm in a training of two passes and of several processes."""
+"""Batch norm in trainings with two forward passes per step, and with several processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def batch_norms(model: nn.Module) -> list[_BatchNorm]:
 
 @contextmanager
 def fixed_batch_statistics(norms: Sequence[_BatchNorm]) -> Iterator[None]:
-    """Batch norms use the batch's statistics as in training, but do not remember them: their momentum is 0, their counters are put back."""
+    """Let batch norms use the batch's statistics without updating their running ones: momentum 0, counters restored afterwards."""
     momenta = [norm.momentum for norm in norms]
     counters = [norm.num_batches_tracked for norm in norms if norm.num_batches_tracked is not None]
     counted = list(torch.stack(counters).unbind()) if counters else []
@@ -36,9 +36,9 @@ def fixed_batch_statistics(norms: Sequence[_BatchNorm]) -> Iterator[None]:
 
 
 def share_batch_statistics(model: nn.Module, device: torch.device) -> None:
-    """Take every batch norm's statistics over the images of all processes, so that their number changes no result; in place.
+    """Compute every batch norm's statistics over the images of all processes, so that results do not depend on their number; in place.
 
-    torch has this for GPUs alone; on a CPU it is `SharedBatchNorm2d`.
+    torch provides this for GPUs only; on a CPU, `SharedBatchNorm2d` is used.
     """
     if device.type == "cuda":
         convert_sync_batchnorm(model)
@@ -50,9 +50,9 @@ def share_batch_statistics(model: nn.Module, device: torch.device) -> None:
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
-    """A batch norm, timm's with an activation included, whose statistics are those of all processes; each has as many images.
+    """A batch norm with statistics over all processes, each with the same number of images.
 
-    replaced: the layer whose parameters, statistics and activation it takes over.
+    replaced: the layer whose parameters, statistics and (if it is one of timm) activation it takes over.
     """
 
     def __init__(self, replaced: nn.BatchNorm2d) -> None:
@@ -70,16 +70,16 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         centred = features - mean[:, None, None]
         variance = mean_over_processes(centred.square().mean(dim=(0, 2, 3)))
         if self.momentum:
-            self._remember(mean.detach(), variance.detach(), features)
+            self._update_running(mean.detach(), variance.detach(), features)
         scale = self.weight * (variance + self.eps).rsqrt()
         return centred * scale[:, None, None] + self.bias[:, None, None]
 
-    def _remember(self, mean: Tensor, variance: Tensor, features: Tensor) -> None:
-        """Move the running statistics, the variance by its unbiased estimate."""
+    def _update_running(self, mean: Tensor, variance: Tensor, features: Tensor) -> None:
+        """Update the running statistics, the variance with its unbiased estimate."""
         count = mean_over_processes(mean.new_tensor(float(features.numel() // features.shape[1]))) * torch.distributed.get_world_size()
         running = [(self.running_mean, mean), (self.running_var, variance * count / (count - 1))]
-        for remembered, value in running:
-            if remembered is not None:
-                remembered.lerp_(value, self.momentum or 0.0)
+        for statistic, value in running:
+            if statistic is not None:
+                statistic.lerp_(value, self.momentum or 0.0)
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)

@@ -1,25 +1,26 @@
-"""Curves of a training in the files of DVCLive: `plots/metrics/<name>.tsv` with the columns `step` and the name's last part."""
+"""Training curves in the file format of DVCLive: `plots/metrics/<name>.tsv` with the columns `step` and the last part of the name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from laanet_core.store.writing import write_text
 from laanet_core.training.log import LogRow
 
-TRAINING = ("loss", "loss_class", "loss_heatmap", "loss_consistency", "learning_rate")
 
+def write_curves(folder: Path, losses: Sequence[str], points: Sequence[Mapping[str, float]], rows: Sequence[LogRow]) -> None:
+    """Write the curves under `folder`/plots/metrics.
 
-def write_curves(folder: Path, points: Sequence[Sequence[float]], rows: Sequence[LogRow]) -> None:
-    """Write `train/*.tsv`, a line a point (step, then TRAINING), and `val/{auc,loss}.tsv`, a line an epoch, under plots/metrics."""
+    losses: names of the loss columns; points: mappings with `step`, each loss column and `learning_rate`, one line each in `train/*.tsv`;
+    rows: finished epochs, one line each in `val/auc.tsv` and `val/loss.tsv`.
+    """
     metrics = folder / "plots" / "metrics"
-    for column, name in enumerate(TRAINING, start=1):
-        _write(metrics / "train" / f"{name}.tsv", name, ((int(point[0]), point[column]) for point in points))
+    for name in (*losses, "learning_rate"):
+        _write(metrics / "train" / f"{name}.tsv", name, ((int(point["step"]), point[name]) for point in points))
     _write(metrics / "val" / "auc.tsv", "auc", ((row.step, row.val_auc) for row in rows))
     _write(metrics / "val" / "loss.tsv", "loss", ((row.step, row.val_loss) for row in rows))
 
 
 def _write(path: Path, name: str, values: Iterable[tuple[int, float]]) -> None:
-    """One curve, whole or not at all."""
     write_text(path, "".join([f"step\t{name}\n", *(f"{step}\t{value!r}\n" for step, value in values)]))

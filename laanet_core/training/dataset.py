@@ -1,4 +1,4 @@
-"""Training data: the usable crops of videos, and which of them each step of a training draws."""
+"""Training data: the usable crops of videos, and the crops drawn in each step."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ VALIDATION = -1
 
 @dataclass(frozen=True)
 class Clip:
-    """The usable crops of a video, and who is seen in it.
+    """The usable crops of a video.
 
-    shard: its tar; digest: of the shard's content; members: names of the crops (n > 0); points: landmarks (n, 68, 2) in crop pixels.
+    person: identity of the person shown; shard: tar file of the crops; digest: of the shard's content; members: names of the n crops in it;
+    points: landmarks (n, 68, 2) in crop pixels.
     """
 
     video_id: str
@@ -39,14 +40,14 @@ class Clip:
 
 
 class SplitClips(NamedTuple):
-    """The clips of a split by video_id, and the number of its crops that are left out since their landmarks allow no blend."""
+    """The clips of a split, and the number of crops left out because their landmarks allow no blend."""
 
     clips: list[Clip]
     left_out: int
 
 
 class Draw(NamedTuple):
-    """One crop of one clip (both by number) for one epoch, or for VALIDATION."""
+    """One crop of one clip (indices) for one epoch, or for VALIDATION."""
 
     epoch: int
     clip: int
@@ -56,45 +57,45 @@ class Draw(NamedTuple):
 def read_clips(
     split: Split, crops: Path, landmarks: Path, index: Path, label: Literal[0, 1] = 0, blend_size: int | None = None
 ) -> SplitClips:
-    """Real (label 0) or fake (1) videos of a split that have crops and landmarks.
+    """Read the real (label 0) or fake (1) videos of a split that have crops and landmarks.
 
-    crops: folder of shards; landmarks: HDF5; index: CSV of the data set; blend_size: side of the crops in pixels where pseudo-fakes are
-    to be made of them: those whose landmarks allow no blend are left out. Raises LaanetError when there is no video.
+    crops: folder of shards; landmarks: HDF5; index: CSV of the data set; blend_size: side of the crops in pixels, given if pseudo-fakes
+    are made of them: crops whose landmarks allow no blend are then left out. Raises LaanetError if no video is left.
     """
-    asked = [row for row in read_index(index) if row.label == label and row.split == split]
+    rows = [row for row in read_index(index) if row.label == label and row.split == split]
     digests = {video["video_id"]: video["digest"] for video in read_table(crops / "videos.csv", ["video_id", "digest"])}
     with LandmarkStore(landmarks) as store:
-        known = set(store.video_ids())
-        found = [_read_clip(row, crops, digests[row.video_id], store) for row in asked if row.video_id in known]
+        with_landmarks = set(store.video_ids())
+        found = [_read_clip(row, crops, digests[row.video_id], store) for row in rows if row.video_id in with_landmarks]
     kept = [clip if blend_size is None else _blendable(clip, blend_size) for clip in found]
     clips = [clip for clip in kept if clip.members]
     if not clips:
         kind = ("real", "fake")[label]
-        lacking = f"none of the {len(asked)} {kind} {split} videos has a face with landmarks{' that allow a blend' if blend_size else ''}"
+        lacking = f"none of the {len(rows)} {kind} {split} videos has a face with landmarks{' that allow a blend' if blend_size else ''}"
         raise LaanetError(f"{index}: {lacking}; add {kind} videos to that split.")
     return SplitClips(clips, sum(len(clip.members) for clip in found) - sum(len(clip.members) for clip in clips))
 
 
 def _read_clip(row: IndexRow, crops: Path, digest: str, store: LandmarkStore) -> Clip:
-    """The crops of a video that have landmarks, in the order of the landmarks."""
+    """The crops of a video that have landmarks, in the order of the landmark file."""
     path = crops / f"{row.video_id}.tar"
     with Shard(path) as shard:
         members = {(frame, face): member for member, frame, face in crop_members(shard)}
     keys = list(zip(store.frames(row.video_id).tolist(), store.faces(row.video_id).tolist(), strict=True))
-    there = [number for number, key in enumerate(keys) if key in members]
-    return Clip(row.video_id, row.person, path, digest, [members[keys[number]] for number in there], store.points(row.video_id)[there])
+    present = [number for number, key in enumerate(keys) if key in members]
+    return Clip(row.video_id, row.person, path, digest, [members[keys[number]] for number in present], store.points(row.video_id)[present])
 
 
 def _blendable(clip: Clip, size: int) -> Clip:
-    """A clip's crops, of size x size pixels, whose landmarks allow a blend."""
+    """The clip without the crops (size x size pixels) whose landmarks allow no blend."""
     kept = np.flatnonzero(usable_faces(clip.points, size, size))
     return replace(clip, members=[clip.members[number] for number in kept], points=clip.points[kept])
 
 
 def draw_epoch(clips: Sequence[Clip], epoch: int, count: int, seed: int) -> list[Draw]:
-    """Draw `count` crops of each clip (all of a shorter one) without replacement, and put them in random order.
+    """Draw `count` crops of each clip (all crops of a shorter clip) without replacement, in random order.
 
-    A clip's draw depends on (seed, epoch, video_id) alone; every epoch has as many draws as the others.
+    The draw of a clip depends only on (seed, epoch, video_id). Every epoch has the same number of draws.
     """
     draws: list[Draw] = []
     for number, clip in enumerate(clips):
@@ -106,10 +107,10 @@ def draw_epoch(clips: Sequence[Clip], epoch: int, count: int, seed: int) -> list
 
 
 class TrainingBatches(Sampler[list[Draw]]):
-    """The draws of all batches of a training from step `start` on; an epoch's incomplete last batch is left out.
+    """The draws of all batches of a training from step `start` on; the incomplete last batch of an epoch is dropped.
 
-    rank, processes: which part of each batch this process has. steps_per_epoch: batches of an epoch.
-    Raises LaanetError when a batch needs more crops than an epoch has, or cannot be shared evenly.
+    rank, processes: this process takes every `processes`-th pair of a batch, starting with `rank`. steps_per_epoch: batches per epoch.
+    Raises LaanetError if a batch needs more crops than an epoch has, or cannot be divided equally among the processes.
     """
 
     def __init__(self, clips: Sequence[Clip], params: Params, rank: int = 0, processes: int = 1) -> None:
@@ -117,13 +118,15 @@ class TrainingBatches(Sampler[list[Draw]]):
         self.rank, self.processes = rank, processes
         self.pairs = params.train.batch_size // 2
         if self.pairs % processes:
-            what = f"{params.train.batch_size} cannot be shared evenly by {processes} processes"
+            what = f"{params.train.batch_size} cannot be divided equally among {processes} processes"
             raise LaanetError(f"train.batch_size: {what}; make it a multiple of {2 * processes}.")
         available = len(draw_epoch(clips, 0, params.train.frames_per_epoch, params.seed))
         self.steps_per_epoch = available // self.pairs
         if not self.steps_per_epoch:
             size = params.train.batch_size
-            raise LaanetError(f"train.batch_size: {size} needs {self.pairs} crops an epoch, but the train split has {available}; lower it.")
+            raise LaanetError(
+                f"train.batch_size: {size} needs {self.pairs} crops per epoch, but the train split has {available}; lower it."
+            )
 
     def __iter__(self) -> Iterator[list[Draw]]:
         train = self.params.train
@@ -136,7 +139,7 @@ class TrainingBatches(Sampler[list[Draw]]):
 
 
 def validation_batches(clips: Sequence[Clip], params: Params) -> list[list[Draw]]:
-    """The same draws for every epoch, the last batch as it comes."""
+    """The draws of the validation batches, the same in every epoch; the last batch may be smaller."""
     draws = draw_epoch(clips, VALIDATION, params.train.frames_per_epoch, params.seed)
     pairs = params.train.batch_size // 2
     return [draws[first : first + pairs] for first in range(0, len(draws), pairs)]

@@ -1,4 +1,4 @@
-"""Device, precision and processes of a training, by Lightning Fabric; `torchrun` starts several processes."""
+"""Device, precision and processes of a training, managed by Lightning Fabric; `torchrun` starts several processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def open_fabric() -> Any:
-    """The Fabric of this process: bf16 autocast on a GPU, float32 on a CPU; one of several processes under torchrun."""
+    """Start Fabric in this process: bf16 autocast on a GPU, float32 on a CPU; with distributed training under torchrun."""
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.ddp import DDPStrategy
 
@@ -26,7 +26,7 @@ def open_fabric() -> Any:
         accelerator="cuda" if on_gpu else "cpu",
         devices=local,
         num_nodes=int(os.environ["WORLD_SIZE"]) // local if several else 1,
-        # batch statistics are shared among the processes already
+        # batch statistics are already computed over all processes
         strategy=DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True) if several else "auto",
         precision="bf16-mixed" if on_gpu else "32-true",
     )
@@ -35,12 +35,12 @@ def open_fabric() -> Any:
 
 
 def process_count() -> int:
-    """LAANET_PROCESSES, the processes that the train stage starts (one a GPU), or 1."""
+    """LAANET_PROCESSES, the number of processes that the train stage starts (one per GPU); 1 if not set."""
     return whole_number("LAANET_PROCESSES", os.environ.get("LAANET_PROCESSES", "1"), ", such as the number of GPUs")
 
 
 def mean_over_processes(values: Tensor) -> Tensor:
-    """Mean over all processes, the values themselves where there is one; differentiable."""
+    """Mean over all processes, differentiable; the values themselves if there is one process."""
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return values
     mean: Tensor = _Mean.apply(values)
@@ -48,7 +48,7 @@ def mean_over_processes(values: Tensor) -> Tensor:
 
 
 def gather_objects(part: T) -> list[T]:
-    """The part of every process, by rank."""
+    """Collect an object from every process, in the order of ranks."""
     if not dist.is_initialized():
         return [part]
     parts: list[Any] = [None] * dist.get_world_size()
@@ -57,7 +57,7 @@ def gather_objects(part: T) -> list[T]:
 
 
 class _Mean(torch.autograd.Function):
-    """Mean over the processes, which is its own adjoint."""
+    """Mean over the processes; the backward pass is the same operation."""
 
     @staticmethod
     def forward(_context: Any, values: Tensor) -> Tensor:

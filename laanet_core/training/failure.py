@@ -1,4 +1,4 @@
-"""A copy of the batch that a training could not learn from."""
+"""A copy of the batch on which a training failed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from laanet_core.training.batch import Batch
 
 
 def keep_batch(batch: Batch, path: Path) -> Path:
-    """Write a batch's images, targets and items (in the metadata) as safetensors; returns the path, absolute."""
-    tensors = {"images": batch.images, **batch.targets._asdict()}
-    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, save(whole, metadata={"items": json.dumps(batch.items)}))
+    """Write a batch's images, targets and items (in the metadata) as safetensors; returns the absolute path."""
+    tensors = {"images": batch.images, **batch.targets.named()}
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, save(contiguous, metadata={"items": json.dumps(batch.items)}))
     return path.absolute()

@@ -1,4 +1,4 @@
-"""The crops of a training as they are stored, read by any number of worker processes."""
+"""Loading of stored crops, in this process or in worker processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OPEN_SHARDS = 64
 
 
 class FaceSample(NamedTuple):
-    """A crop: RGB (H, W, 3), its landmarks (68, 2) in its pixels, and whence it comes, `shard: member`."""
+    """A crop: RGB (H, W, 3), its landmarks (68, 2) in pixels, and its source, `shard: member`."""
 
     image: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
@@ -32,7 +32,7 @@ class FaceSample(NamedTuple):
 
 
 class FaceSamples(NamedTuple):
-    """A batch of crops: images uint8 (n, 3, H, W), channels-last; landmarks float32 (n, 68, 2); items as in `Face`."""
+    """A batch of crops: images uint8 (n, 3, H, W), channels-last; landmarks float32 (n, 68, 2); items: sources as in `FaceSample`."""
 
     images: Tensor
     landmarks: Tensor
@@ -40,7 +40,7 @@ class FaceSamples(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """A batch of real crops, the keys int64 (n,) of all their random draws, and their partners where they have any."""
+    """A batch of n real crops; keys: int64 (n,), of their random draws; partners: crops that they are paired with, or None."""
 
     faces: FaceSamples
     keys: Tensor
@@ -48,20 +48,20 @@ class Samples(NamedTuple):
 
 
 class Crops(Dataset[tuple[FaceSample, int, "FaceSample | None"]]):
-    """Draw -> the crop, the key of its random draws, and its partner, where `partners` is given."""
+    """Draw -> the crop, the key of its random draws, and its partner, or None without `partners`."""
 
     def __init__(self, clips: Sequence[Clip], seed: int, size: int, partners: Partners | None = None) -> None:
         self.clips, self.seed, self.size, self.partners = clips, seed, size, partners
 
     def __getitem__(self, draw: Draw) -> tuple[FaceSample, int, FaceSample | None]:
-        """Read the draw's crops; raises LaanetError for one that is not of `size` pixels a side."""
+        """Read the crops of a draw; raises LaanetError for a crop that is not `size` x `size` pixels."""
         clip = self.clips[draw.clip]
         key = seed_of(self.seed, "item", draw.epoch, clip.video_id, clip.members[draw.crop])
         partner = self.read(*self.partners.pick(draw, key)) if self.partners else None
         return self.read(clip, draw.crop), key, partner
 
     def read(self, clip: Clip, number: int) -> FaceSample:
-        """One crop of a clip."""
+        """Read the crop of a clip at an index."""
         member = clip.members[number]
         rgb = read_rgb(_open_shard(clip.shard, clip.digest), member)
         if rgb.shape[:2] != (self.size, self.size):
@@ -71,7 +71,7 @@ class Crops(Dataset[tuple[FaceSample, int, "FaceSample | None"]]):
 
 
 def make_loader(crops: Crops, batches: Sampler[list[Draw]] | list[list[Draw]], workers: int) -> Iterable[Samples]:
-    """Batches in the order of their draws, the same for any number of worker processes (0: in this process)."""
+    """Load batches in the order of their draws; the result does not depend on the number of worker processes (0: load in this process)."""
     return DataLoader(
         crops,
         batch_sampler=batches,
@@ -85,7 +85,7 @@ def make_loader(crops: Crops, batches: Sampler[list[Draw]] | list[list[Draw]], w
 
 
 def collate(samples: Sequence[tuple[FaceSample, int, FaceSample | None]]) -> Samples:
-    """Crops read one by one -> a batch."""
+    """Combine single crops into a batch."""
     faces, keys, partners = zip(*samples, strict=True)
     return Samples(_collate_faces(faces), torch.tensor(keys), None if partners[0] is None else _collate_faces(partners))
 

@@ -1,4 +1,4 @@
-"""SAM around Adam, and its learning rate."""
+"""The optimizer, SAM around Adam, and its learning rate."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from laanet_core.params import TrainParams
 
 
 def make_optimizer(model: nn.Module, params: TrainParams) -> torch.optim.Optimizer:
-    """Adam over the whole network, its weight decay in the gradient, inside SAM (Foret et al. 2021) unless rho is 0.
+    """Adam with L2 weight decay (added to the gradient) for all parameters, inside SAM (Foret et al. 2021) unless rho is 0.
 
-    A part that has no gradient, as a frozen one, stays as it is.
+    Parameters without a gradient, such as those of a frozen backbone, are not changed.
     """
     options = {"lr": params.learning_rate, "weight_decay": params.weight_decay}
     if next(model.parameters()).is_cuda:
@@ -26,7 +26,7 @@ def make_optimizer(model: nn.Module, params: TrainParams) -> torch.optim.Optimiz
 
 
 def learning_rate(step: int, steps: int, params: TrainParams) -> float:
-    """Rate of a step (from 0) out of `steps`: from `learning_rate` linearly up to the peak at `warmup`, then linearly to 0."""
+    """Learning rate of a step (counted from 0) out of `steps`: linear from `learning_rate` to the peak at `warmup`, then linear to 0."""
     turn = params.warmup * steps
     if step < turn:
         return params.learning_rate + (params.peak_learning_rate - params.learning_rate) * step / turn
@@ -34,6 +34,6 @@ def learning_rate(step: int, steps: int, params: TrainParams) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every parameter group this rate."""
+    """Set the learning rate of every parameter group."""
     for group in optimizer.param_groups:
         group["lr"] = rate

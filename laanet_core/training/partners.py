@@ -1,4 +1,4 @@
-"""Whom a real crop is trained with: another person of nearly the same landmarks (BI), or a fake of the data set."""
+"""Partners of real crops in a pair: a crop of another person with similar landmarks (BI), or a fake of the data set."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from laanet_core.training.dataset import Clip, Draw
 
 
 class Partners(Protocol):
-    """A choice of a partner for each drawn crop."""
+    """Chooses a partner for each drawn crop."""
 
     def pick(self, draw: Draw, key: int) -> tuple[Clip, int]:
-        """A clip, and one of its crops by number; a function of draw and key alone."""
+        """A clip and the index of one of its crops; depends on draw and key only."""
 
 
 class FakeVideos:
-    """Fakes of the data set: each video is as likely as the others, and so is each of its crops."""
+    """Fakes of the data set: a uniformly drawn video, and a uniformly drawn crop of it."""
 
     def __init__(self, fakes: Sequence[Clip]) -> None:
         self.fakes = fakes
@@ -35,7 +35,7 @@ class FakeVideos:
 
 
 class NearestPeople:
-    """Faces of other people: one of the `count` (at most) with the nearest landmarks. Raises LaanetError for fewer than two people."""
+    """Faces of other people: one of at most `count` with the nearest landmarks. Raises LaanetError for fewer than two people."""
 
     def __init__(self, clips: Sequence[Clip], count: int, device: torch.device) -> None:
         self.clips = clips
@@ -46,15 +46,15 @@ class NearestPeople:
 
     def pick(self, draw: Draw, key: int) -> tuple[Clip, int]:
         """See Partners."""
-        near = self.table[self.starts[draw.clip] + draw.crop]
-        near = near[near >= 0]
-        number = near[Rng(np.array([key])).integers("partner", 0, len(near) - 1)[0]]
+        nearest = self.table[self.starts[draw.clip] + draw.crop]
+        nearest = nearest[nearest >= 0]
+        number = nearest[Rng(np.array([key])).integers("partner", 0, len(nearest) - 1)[0]]
         clip = int(np.searchsorted(self.starts, number, side="right")) - 1
         return self.clips[clip], int(number - self.starts[clip])
 
 
 def partners_of(clips: Sequence[Clip], fakes: Sequence[Clip] | None, params: Params, device: torch.device) -> Partners | None:
-    """The partners that a training with these parameters needs; fakes: where it learns from those of the data set."""
+    """The partners for a training with these parameters, None for SBI; fakes: clips of fakes if it uses those of the data set."""
     if fakes is not None:
         return FakeVideos(fakes)
     return NearestPeople(clips, params.synthesis.bi.neighbours, device) if params.synthesis.method == "bi" else None

@@ -1,4 +1,4 @@
-"""The state of an unfinished training: all that a killed run needs to go on as if nothing had happened."""
+"""The state of an unfinished training, from which a killed run continues with identical results."""
 
 from __future__ import annotations
 
@@ -17,25 +17,31 @@ from laanet_core.training.step import Learner
 
 @dataclass
 class Position:
-    """Where a training stands.
+    """Progress of a training.
 
-    step: optimizer steps done; sums: of the losses (total, class, heat map, consistency) since the epoch began; recent: the same
-    since the last point of the curves; points: of the curves (step, mean losses, learning rate); rows: finished epochs;
-    unblended: pairs without a fake since the epoch began; best: index of the best of them in `rows`, -1 before the first.
-    Random draws need no place here: each is keyed by the seed and its step or item.
+    step: optimizer steps done; sums: loss column -> sum since the epoch began; recent: the same since the last point of the curves;
+    points: of the curves (`write_curves`); rows: finished epochs; unblended: pairs without a fake since the epoch began; best: index in
+    `rows` of the best epoch, -1 before the first.
+    Random generators need no state here: each draw is keyed by the seed and its step or item.
     """
 
     step: int = 0
-    sums: list[float] = field(default_factory=lambda: [0.0] * 4)
-    recent: list[float] = field(default_factory=lambda: [0.0] * 4)
-    points: list[list[float]] = field(default_factory=list)
+    sums: dict[str, float] = field(default_factory=dict)
+    recent: dict[str, float] = field(default_factory=dict)
+    points: list[dict[str, float]] = field(default_factory=list)
     rows: list[LogRow] = field(default_factory=list)
     unblended: int = 0
     best: int = -1
 
+    def add(self, losses: dict[str, float]) -> None:
+        """Add the losses of a step, by column, to the running sums."""
+        for sums in (self.sums, self.recent):
+            for column, value in losses.items():
+                sums[column] = sums.get(column, 0.0) + value
+
 
 def save_state(folder: Path, learner: Learner, position: Position, keep_last: int) -> None:
-    """Write the state on disk, whole or not at all, and remove all but the `keep_last` newest."""
+    """Write the state to disk atomically, and remove all but the `keep_last` newest states."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {"position": asdict(position), **{name: part.state_dict() for name, part in _parts(learner).items()}}
     path = folder / f"state-{position.step:08d}-{len(position.rows):05d}.pt"
@@ -46,7 +52,7 @@ def save_state(folder: Path, learner: Learner, position: Position, keep_last: in
 
 
 def _save(state: dict[str, Any], file: BinaryIO) -> None:
-    """Write a state; what the disk said stands behind the error that torch makes of it."""
+    """torch.save, but with the operating system's error (such as a full disk) in place of torch's."""
     try:
         torch.save(state, file)
     except RuntimeError as error:
@@ -56,7 +62,7 @@ def _save(state: dict[str, Any], file: BinaryIO) -> None:
 
 
 def load_state(folder: Path, learner: Learner) -> Position:
-    """Put the newest readable state into the learner and return its position; that of a start where there is none."""
+    """Load the newest readable state into the learner and return its position; without a state, return that of a new training."""
     for path in _states(folder):
         state = _read(path)
         if state is not None:
@@ -68,7 +74,7 @@ def load_state(folder: Path, learner: Learner) -> Position:
 
 
 def _parts(learner: Learner) -> dict[str, Any]:
-    """What of a learner changes as it learns."""
+    """The parts of a learner that change during training."""
     parts = {"model": learner.model, "optimizer": learner.optimizer, "average": learner.average}
     return {name: part for name, part in parts.items() if part is not None}
 
@@ -79,12 +85,12 @@ def _states(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """A saved state, or None (said aloud) for a file that a power cut spoilt."""
+    """A saved state, or None, with a message on stderr, for a damaged file."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
         print(
-            f"train: {path.name} is not readable ({type(error).__name__}); going back to the state before it.",
+            f"train: {path.name} is not readable ({type(error).__name__}); continuing from the state before it.",
             file=sys.stderr,
         )
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import Sampler
 
 from laanet_core.errors import GOES_ON, InterruptedRunError, LaanetError
+from laanet_core.heads.registry import find_heads, head_weights
 from laanet_core.model import LAANet, build_model, save_model
 from laanet_core.model.calibration import Calibrations
 from laanet_core.params import Params, Split
@@ -31,7 +32,7 @@ from laanet_core.training.distributed import gather_objects, mean_over_processes
 from laanet_core.training.failure import keep_batch
 from laanet_core.training.loader import Crops, make_loader
 from laanet_core.training.log import LogRow, better, write_log, write_metrics
-from laanet_core.training.losses import Losses
+from laanet_core.training.losses import CLASSIFICATION, TOTAL, loss_columns
 from laanet_core.training.optim import learning_rate
 from laanet_core.training.pairs import PairBatches
 from laanet_core.training.partners import partners_of
@@ -41,12 +42,12 @@ from laanet_core.training.validation import Validation, calibrations_of, validat
 
 _BEST, _LAST = "best.safetensors", "last.safetensors"
 MAX_LOADERS = 8
-"""Loader processes that keep a GPU busy; each of them holds a copy of torch."""
+"""Maximum number of loader processes, enough to keep a GPU busy; each of them loads torch."""
 
 
 @dataclass(frozen=True)
 class TrainingFiles:
-    """What a training reads and writes.
+    """Input and output paths of a training.
 
     crops: folder of shards; landmarks: HDF5; index: CSV; assets: folder with `<backbone>/weights.*`;
     out: folder of the checkpoints; reports: folder of log.csv, metrics.json, made.json and the curves.
@@ -61,37 +62,38 @@ class TrainingFiles:
 
 
 def train(params: Params, files: TrainingFiles, work: Path, made: Account) -> None:
-    """Train the network on the train videos of a data set; resume where an earlier call with this `work` was ended.
+    """Train the network on the train videos of a data set; resume an earlier call with the same `work` folder.
 
-    work: folder of the unfinished training, the caller's to key by everything that the result depends on and to delete afterwards; log
-    and curves so far are there too. made: the account of the result.
+    work: folder with the state, log and curves of the unfinished training. The caller must derive its name from everything that the
+    result depends on, and delete it afterwards. made: account of the result.
     Writes `out/model.safetensors` (best validation AUC) and `out/last.safetensors`, each calibrated on its own validation,
-    `reports/log.csv` (a row an epoch), the curves, `reports/metrics.json`, and the account in each checkpoint and `reports/made.json`.
-    Same inputs and number of threads give the same bytes on a CPU, interrupted or not.
-    Under torchrun every process calls this, and the first of them writes.
-    Raises LaanetError for an empty split, too few crops, weights that do not fit, and a loss that is not finite; InterruptedRunError
-    after Ctrl-C, once the state of the step under way is saved.
+    `reports/log.csv` (one row per epoch), the curves, `reports/metrics.json`, and the account into each checkpoint and
+    `reports/made.json`. On a CPU, the same inputs and number of threads give the same bytes, interrupted or not.
+    Under torchrun every process calls this function, and the first process writes.
+    Raises LaanetError for an unknown head or missing head weight, an empty split, too few crops, weights that do not fit, and a loss that
+    is not finite; InterruptedRunError after Ctrl-C, once the state of the current step is saved.
     """
+    head_weights(params)  # fail early
     fabric = open_fabric()
     rank, processes = fabric.global_rank, fabric.world_size
-    known, held_out = (_read_split(split, params, files) for split in ("train", "val"))
-    batches = TrainingBatches(known.real.clips, params, rank, processes)
+    train_data, val_data = (_read_split(split, params, files) for split in ("train", "val"))
+    batches = TrainingBatches(train_data.real.clips, params, rank, processes)
     keep_freed_memory()
     with repeatable(fabric.device):
         learner = Learner(start_model(params, files.assets), params, fabric)
         learner.eval_model.made = made
         training = Training(params, learner, batches.steps_per_epoch, work)
-        training.tell_left_out(known.real)
+        training.report_left_out(train_data.real)
         batches.start = training.position.step
-        pairs = _make_pairs(known, batches, params, fabric, augmented=True)
-        validation = validation_batches(held_out.real.clips, params)[rank::processes]
-        training.run(pairs, _make_pairs(held_out, validation, params, fabric, augmented=False))
+        pairs = _make_pairs(train_data, batches, params, fabric, augmented=True)
+        validation = validation_batches(val_data.real.clips, params)[rank::processes]
+        training.run(pairs, _make_pairs(val_data, validation, params, fabric, augmented=False))
     training.publish(files, made)
     fabric.barrier()
 
 
 class SplitData(NamedTuple):
-    """The real videos of a split, and its fakes where the training learns from those."""
+    """The real videos of a split, and its fakes if the training uses fakes of the data set."""
 
     real: SplitClips
     fakes: SplitClips | None
@@ -105,22 +107,22 @@ def _read_split(split: Split, params: Params, files: TrainingFiles) -> SplitData
 
 
 def _make_pairs(
-    footage: SplitData, batches: Sampler[list[Draw]] | list[list[Draw]], params: Params, fabric: Any, *, augmented: bool
+    data: SplitData, batches: Sampler[list[Draw]] | list[list[Draw]], params: Params, fabric: Any, *, augmented: bool
 ) -> PairBatches:
-    """Pairs for the draws of batches, made on the fabric's device; a GPU is fed by worker processes that read the crops."""
+    """Pairs for the draws of batches, made on the fabric's device; for a GPU, worker processes read the crops."""
     workers = min(worker_count() // fabric.world_size, MAX_LOADERS) if fabric.device.type == "cuda" else 0
-    real, fakes = footage.real.clips, footage.fakes and footage.fakes.clips
+    real, fakes = data.real.clips, data.fakes and data.fakes.clips
     crops = Crops(real, params.seed, params.crops.size, partners_of(real, fakes, params, fabric.device))
     return PairBatches(make_loader(crops, batches, workers), params, fabric.device, augmented=augmented)
 
 
 @contextmanager
 def repeatable(device: torch.device) -> Iterator[None]:
-    """Only operations that give the same bits each time on a CPU; the fastest convolutions on a GPU."""
+    """Use deterministic operations on a CPU, and the fastest convolution algorithms on a GPU."""
     before, tuned = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
     filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(before or device.type == "cpu")
-    # filling new memory takes a fifth of a step's time, and nothing here reads it before it is written
+    # filling new memory takes a fifth of a step's time, and no code here reads memory that it has not written
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = True
     try:
@@ -132,23 +134,24 @@ def repeatable(device: torch.device) -> Iterator[None]:
 
 
 def start_model(params: Params, assets: Path) -> LAANet:
-    """The network before its first step, its random parts drawn from the seed."""
+    """The network before its first step, with random weights drawn from the seed."""
     torch.manual_seed(seed_of(params.seed, "weights"))
     weights = assets / params.model.backbone if params.model.pretrained else None
     return build_model(params.model, weights, params.crops.size)
 
 
 class Training:
-    """A training under way: what learns, and where it stands. One of several processes writes; all of them know the position."""
+    """A running training: learner, position and outputs. Of several processes only the first writes; all track the position."""
 
     def __init__(self, params: Params, learner: Learner, steps_per_epoch: int, work: Path) -> None:
         self.params, self.learner, self.steps_per_epoch, self.work = params, learner, steps_per_epoch, work
+        self.columns = loss_columns(params.model.heads)
         self.steps = params.train.epochs * steps_per_epoch
         self.position = load_state(work, learner)
         steps = set(gather_objects(self.position.step))
         if len(steps) > 1:
             raise LaanetError(
-                f"{work}: the processes found states of steps {sorted(steps)}; let LAANET_WORK be one folder that all of them see."
+                f"{work}: the processes found states of steps {sorted(steps)}; set LAANET_WORK to one folder that all of them share."
             )
         self.writes: bool = learner.fabric.is_global_zero
         self.left_out = 0
@@ -156,20 +159,20 @@ class Training:
         if self.position.step:
             self._say(f"train: going on at step {self.position.step} of {self.steps}")
 
-    def tell_left_out(self, footage: SplitClips) -> None:
-        """Note, and say aloud, how many of the train crops have landmarks that allow no blend."""
-        self.left_out = footage.left_out
-        if footage.left_out:
-            crops = footage.left_out + sum(len(clip.members) for clip in footage.clips)
-            self._say(f"train: {footage.left_out} of {crops} crops are left out: their landmarks allow no blend")
+    def report_left_out(self, split: SplitClips) -> None:
+        """Record and print the number of train crops whose landmarks allow no blend."""
+        self.left_out = split.left_out
+        if split.left_out:
+            crops = split.left_out + sum(len(clip.members) for clip in split.clips)
+            self._say(f"train: {split.left_out} of {crops} crops are left out: their landmarks allow no blend")
 
     def run(self, batches: Iterable[Batch], validation: Iterable[Batch]) -> None:
-        """Take the steps that are left; validate after each epoch; save the state on the way, and when Ctrl-C ends the run."""
-        # one of several processes must not stop alone: the launcher ends them all
+        """Do the remaining steps; validate after each epoch; save the state regularly, and after Ctrl-C."""
+        # with several processes, none may stop alone: the launcher ends them all
         watch = deferred_interrupts() if self.learner.fabric.world_size == 1 else nullcontext(Interrupts())
         with watch as interrupts, Progress("train", self.steps, self.position.step, shown=self.writes) as progress:
             start = before = time.monotonic()
-            for batch in self._waiting_for(batches):
+            for batch in self._timed(batches):
                 losses = self.step(batch)
                 finished = self.position.step % self.steps_per_epoch == 0
                 if finished:
@@ -182,16 +185,16 @@ class Training:
                 waited = self.waited_s / (before - start)
                 progress.advance(self._note(losses, self.params.train.batch_size / (before - last), waited))
 
-    def _waiting_for(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches, the time that they are waited for being counted."""
-        asked = time.monotonic()
+    def _timed(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield the batches and add up the time spent waiting for them."""
+        start = time.monotonic()
         for batch in batches:
-            self.waited_s += time.monotonic() - asked
+            self.waited_s += time.monotonic() - start
             yield batch
-            asked = time.monotonic()
+            start = time.monotonic()
 
-    def step(self, batch: Batch) -> Losses:
-        """One step of SAM; raises LaanetError when the loss is not finite, and keeps a copy of the batch."""
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One step of SAM: losses by column. If the loss is not finite, saves a copy of the batch and raises LaanetError."""
         position, train = self.position, self.params.train
         epoch = position.step // self.steps_per_epoch
         rate = learning_rate(position.step, self.steps, train)
@@ -201,47 +204,47 @@ class Training:
         except NotFinite as found:
             where = keep_batch(batch, self._kept_batch())
             what = f"{found} at step {position.step + 1} of epoch {epoch + 1}, on {', '.join(batch.items)}"
-            raise LaanetError(f"train: {what}; the batch is kept in {where}; lower train.peak_learning_rate or mend those crops.") from None
-        values = torch.stack(losses).tolist()
+            raise LaanetError(f"train: {what}; the batch is kept in {where}; lower train.peak_learning_rate or fix those crops.") from None
+        values = losses.by_column()
         position.unblended += self._unblended(batch)
         position.step += 1
-        position.sums, position.recent = (
-            [total + value for total, value in zip(sums, values, strict=True)] for sums in (position.sums, position.recent)
-        )
+        position.add(values)
         if position.step % train.log_every == 0 or position.step == self.steps:
             count = (position.step - 1) % train.log_every + 1
-            position.points.append([position.step, *(value / count for value in position.recent), rate])
-            position.recent = [0.0] * 4
-        return losses
+            position.points.append({"step": position.step, **self._means(position.recent, count), "learning_rate": rate})
+            position.recent = {}
+        return values
+
+    def _means(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
+        """Mean of each loss column over a number of steps; 0 for heads that the network lacks."""
+        return {column: sums.get(column, 0.0) / count for column in self.columns}
 
     def _unblended(self, batch: Batch) -> int:
-        """Pairs of a batch, in all processes, whose second image is real, too."""
+        """Number of pairs of a batch, in all processes, whose second image is real as well."""
         fakes = mean_over_processes(batch.targets.label.sum()) * self.learner.fabric.world_size
         return self.params.train.batch_size // 2 - round(float(fakes))
 
     def _kept_batch(self) -> Path:
-        """Where this process keeps the batch of the step that failed."""
+        """Path for this process's copy of the batch of the failed step."""
         rank = f".rank-{self.learner.fabric.global_rank}" if self.learner.fabric.world_size > 1 else ""
         return self.work.with_name(f"{self.work.name}.step-{self.position.step + 1}{rank}.safetensors")
 
     def finish_epoch(self, validation: Iterable[Batch]) -> None:
-        """Validate, note the epoch's row, and keep the network if it is the best so far."""
+        """Validate, add the epoch's row to the log, and save the network if it is the best so far or the last."""
         position = self.position
-        total, classification, heatmap, consistency = (value / self.steps_per_epoch for value in position.sums)
+        losses = self._means(position.sums, self.steps_per_epoch)
         rate = float(self.learner.optimizer.param_groups[0]["lr"])
         found = validate(self.learner.eval_model, validation, self.params, self.learner.fabric)
         epoch = len(position.rows) + 1
-        position.rows.append(
-            LogRow(epoch, position.step, total, classification, heatmap, consistency, rate, found.loss, found.auc, position.unblended)
-        )
-        position.sums, position.unblended = [0.0] * 4, 0
+        position.rows.append(LogRow(epoch, position.step, losses, rate, found.loss, found.auc, position.unblended))
+        position.sums, position.unblended = {}, 0
         if position.best < 0 or better(position.rows[-1], position.rows[position.best]):
             position.best = len(position.rows) - 1
         if self.writes:
-            self._keep(found)
+            self._save_network(found)
 
-    def _keep(self, found: Validation) -> None:
-        """Save the network, calibrated on the validation that it has just had, if it is the best so far or the last."""
+    def _save_network(self, found: Validation) -> None:
+        """Save the network, calibrated on its last validation, if it is the best so far or the last."""
         position, network = self.position, self.learner.eval_model
         best, last = position.best == len(position.rows) - 1, position.step == self.steps
         if best or last:
@@ -250,7 +253,7 @@ class Training:
             save_model(network, self.work / name)
 
     def _calibrations(self, found: Validation) -> Calibrations | None:
-        """Those fitted on a validation; None, said aloud, where nothing can be fitted."""
+        """Calibrations fitted on a validation; None, with a message, if none can be fitted."""
         try:
             return calibrations_of(found, self.params)
         except LaanetError as error:
@@ -258,7 +261,7 @@ class Training:
             return None
 
     def save(self) -> None:
-        """Save the state and what there is of log and curves; what happens after it is done again, alike, by a run that resumes."""
+        """Save the state, log and curves so far. A resumed run repeats everything after this point with identical results."""
         if self.writes:
             save_state(self.work, self.learner, self.position, self.params.train.keep_last)
             self._report(self.work)
@@ -273,13 +276,13 @@ class Training:
             write_account(files.reports / "made.json", made)
 
     def _report(self, folder: Path) -> None:
-        write_log(folder / "log.csv", self.position.rows)
-        write_curves(folder, self.position.points, self.position.rows)
+        write_log(folder / "log.csv", self.columns, self.position.rows)
+        write_curves(folder, self.columns, self.position.points, self.position.rows)
 
-    def _note(self, losses: Losses, images_per_second: float, waited: float) -> str:
-        """The progress line: losses and learning rate of the step, the speed, the part of the time spent on pairs, the last validation."""
-        names = ("loss", "class", "heat map", "consistency")
-        parts = ", ".join(f"{name} {float(value):.3g}" for name, value in zip(names, losses, strict=True))
+    def _note(self, losses: Mapping[str, float], images_per_second: float, waited: float) -> str:
+        """The progress line: losses and learning rate of the step, speed, share of time spent waiting for pairs, last validation."""
+        labels = {TOTAL: "loss", CLASSIFICATION: "class", **{spec.log_column: spec.label for spec in find_heads(self.params.model.heads)}}
+        parts = ", ".join(f"{label} {losses[column]:.3g}" for column, label in labels.items())
         rate = self.learner.optimizer.param_groups[0]["lr"]
         rows = self.position.rows
         validation = f", epoch {rows[-1].epoch}: val AUC {rows[-1].val_auc:.3f}" if rows else ""

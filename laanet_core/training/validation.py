@@ -21,7 +21,7 @@ from laanet_core.training.step import batch_losses, to_device
 
 
 class Validation(NamedTuple):
-    """Mean loss (Eq. 8) and AUC over the images of the val split; logit, label: (n,), of each of them, double and 0 or 1."""
+    """Mean loss (Eq. 8) and AUC over the n images of the val split; logit: float64 (n,); label: (n,), 0 or 1."""
 
     loss: float
     auc: float
@@ -31,9 +31,9 @@ class Validation(NamedTuple):
 
 @torch.no_grad()
 def validate(model: LAANet, batches: Iterable[Batch], params: Params, fabric: Any) -> Validation:
-    """What the network makes of the val split, of which each process has its own batches and learns of all.
+    """Evaluate the network on the val split; each process has its own batches and returns the result for all of them.
 
-    Leaves the model in evaluation mode. Raises LaanetError when there is no fake, or the loss is not finite.
+    Leaves the model in evaluation mode. Raises LaanetError if there is no fake, or if the loss is not finite.
     """
     model.eval()
     loss, logits, labels = 0.0, list[Tensor](), list[Tensor]()
@@ -43,15 +43,16 @@ def validate(model: LAANet, batches: Iterable[Batch], params: Params, fabric: An
         loss += float(losses.total) * len(logit)
         logits.append(logit.double().cpu())
         labels.append(batch.targets.label.cpu())
-    nothing = [torch.zeros(0)]
-    losses_of, logits_of, labels_of = zip(*gather_objects((loss, torch.cat(logits or nothing), torch.cat(labels or nothing))), strict=True)
-    return _judge(sum(losses_of), torch.cat(logits_of), torch.cat(labels_of))
+    empty = [torch.zeros(0)]  # a process without batches
+    parts = gather_objects((loss, torch.cat(logits or empty), torch.cat(labels or empty)))
+    all_losses, all_logits, all_labels = zip(*parts, strict=True)
+    return _summary(sum(all_losses), torch.cat(all_logits), torch.cat(all_labels))
 
 
 def calibrations_of(found: Validation, params: Params) -> Calibrations:
-    """Calibrations fitted on a validation, half of which are fakes (or nearly); raises LaanetError where its logits are all the same.
+    """Fit calibrations on the logits of a validation, about half of which are fakes; prints a message for each slope at its bound.
 
-    A slope at its bound is said on stderr.
+    Raises LaanetError if all logits are equal.
     """
     fakes = "fakes" if params.train.fakes == "dataset" else "pseudo-fakes"
     fitted = fit_calibrations(found.logit, found.label, f"{fakes} of the val split of {params.train.dataset}")
@@ -60,10 +61,10 @@ def calibrations_of(found: Validation, params: Params) -> Calibrations:
     return fitted
 
 
-def _judge(loss: float, logit: Tensor, label: Tensor) -> Validation:
-    """The validation of all images together, from the sum of their losses."""
+def _summary(loss: float, logit: Tensor, label: Tensor) -> Validation:
+    """The validation result from the sum of losses, the logits and the labels of all images."""
     if not math.isfinite(loss):
         raise LaanetError(f"train: validation loss {loss}; lower train.peak_learning_rate.")
     if not label.any():
-        raise LaanetError("val split: no pseudo-fake can be made from its landmarks; look at data/landmarks or add real val videos.")
+        raise LaanetError("val split: no pseudo-fake can be made from its landmarks; check data/landmarks or add real val videos.")
     return Validation(loss / len(label), float(roc_auc_score(label.numpy(), logit.numpy())), logit, label)

@@ -31,8 +31,8 @@ def main(dataset: Path, params: Params) -> None:
     for mine, theirs in zip(on_cpu, on_gpu, strict=True):
         images.append((mine.images.float() - theirs.images.cpu().float()).abs())
         labels.append(mine.targets.label != theirs.targets.label.cpu())
-        heatmaps.append((mine.targets.heatmap - theirs.targets.heatmap.cpu()).abs() > 0.1)
-        consistencies.append((mine.targets.consistency - theirs.targets.consistency.cpu()).abs())
+        heatmaps.append((mine.targets.of_heads["heatmap"] - theirs.targets.of_heads["heatmap"].cpu()).abs() > 0.1)
+        consistencies.append((mine.targets.of_heads["consistency"] - theirs.targets.of_heads["consistency"].cpu()).abs())
     found = {
         "pairs": sum(len(batch.images) // 2 for batch in on_cpu),
         "pixel_mean": float(torch.cat(images).mean()),

@@ -1,4 +1,4 @@
-"""A training set of noise with faces' landmarks, and trainings of seconds on it.
+"""A training set of noise images with facial landmarks, and trainings on it that take seconds.
 
 `python -m tests.helpers.training_set DATASET OUT` is one such training, with the parameters of OUT/params.json.
 """
@@ -132,6 +132,10 @@ def _add_member(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(member, io.BytesIO(content))
 
 
+def train_as_described(dataset: Path, out: Path) -> None:
+    """A training into `out` with the parameters of out/params.json."""
+    run_training(Params.model_validate_json((out / "params.json").read_text()), dataset, out)
+
+
 if __name__ == "__main__":
-    given, destination = map(Path, sys.argv[1:])
-    run_training(Params.model_validate_json((destination / "params.json").read_text()), given, destination)
+    train_as_described(*map(Path, sys.argv[1:]))

@@ -1,24 +1,23 @@
-"""Which of the networks that the paper's tables compare an experiment trained."""
+"""Identification of the network that an experiment trained among those that the paper's tables compare."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from laanet_core.heads.registry import registered_heads
 from laanet_core.reporting.paper.experiments import Experiment
 
 
 class Setting(NamedTuple):
-    """What sets one trained network of the tables apart: networks that are the same have the same setting, however they were asked for.
+    """The properties by which the tables tell trained networks apart. Equal networks have equal settings, however they were specified.
 
     network: `plain` (backbone and classifier), `top` (F6 alone, whichever pyramid is named), or pyramid and levels;
-    lambda1, lambda2: 0 where there is no such head.
+    heads: pairs of an auxiliary head and its loss weight, None if the weight is neither lambda1 nor lambda2.
     """
 
     network: str
-    heads: frozenset[str]
-    lambda1: float
-    lambda2: float
+    heads: frozenset[tuple[str, float | None]]
     method: str
 
 
@@ -37,5 +36,6 @@ def make_setting(pyramid: str, levels: Sequence[int], heads: frozenset[str], wei
         network = "top"
     else:
         network = f"{pyramid} {','.join(map(str, levels))}"
-    used = [weight if head in heads else 0.0 for head, weight in zip(("heatmap", "consistency"), weights, strict=True)]
-    return Setting(network, heads, used[0], used[1], method)
+    by_key = dict(zip(("lambda1", "lambda2"), weights, strict=True))
+    weight_of = {spec.name: by_key.get(spec.weight) for spec in registered_heads()}
+    return Setting(network, frozenset((head, weight_of.get(head)) for head in heads), method)

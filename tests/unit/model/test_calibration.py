@@ -133,9 +133,9 @@ def test_slopes_never_leave_their_bounds_and_so_never_turn_the_order_round(facto
     ("slope", "scale", "shift", "temperature", "platt"),
     [
         (-0.5, 1, 0, "100: the scores are inverted", "0.01: the scores are inverted"),
-        (0.5, 1e-4, 0, "0.01: the logits lie so close together", "100: the logits lie so close together"),
-        (0.5, 1e3, 0, "100: no logit near 0 parts fakes from reals", "0.01: the logits are far larger"),
-        (0.5, 1, 100, "100: no logit near 0 parts fakes from reals", None),
+        (0.5, 1e-4, 0, "0.01: the logits are too close together", "100: the logits are too close together"),
+        (0.5, 1e3, 0, "100: no logit near 0 separates fakes from reals", "0.01: the logits are far larger"),
+        (0.5, 1, 100, "100: no logit near 0 separates fakes from reals", None),
         (0.5, 1, 0, None, None),
     ],
     ids=["inverted", "close", "large", "far from 0", "sound"],

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from laanet_core.errors import LaanetError
-from laanet_core.model import LAANet, build_model, load_model, save_model
+from laanet_core.model import LAANet, Output, build_model, load_model, save_model
 from laanet_core.model.backbone import LevelsBackbone
 from laanet_core.model.padding import FixedPadConv2d
 from laanet_core.model.pyramid import TraditionalPyramid, inject
@@ -54,8 +54,12 @@ def plain(backbone: str, **changes: Any) -> ModelParams:
     return params_of(backbone, pyramid="none", heads=[], drop_path=0, **changes)
 
 
-def shape_of(tensor: Tensor | None) -> tuple[int, ...] | None:
-    return None if tensor is None else tuple(tensor.shape)
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    return tuple(tensor.shape)
+
+
+def tensors_of(output: Output) -> list[Tensor]:
+    return [output.logit, *output.heads.values()]
 
 
 # --- the network
@@ -66,9 +70,9 @@ def test_each_variant_of_the_ablations_has_its_outputs_and_a_gradient_everywhere
     params = params_of("test_efficientnet", **changes)
     output = (model := LAANet(params).train())(torch.rand(2, 3, 64, 96))
     assert shape_of(output.logit) == (2,)
-    assert shape_of(output.heatmap) == ((2, 1, 16, 24) if "heatmap" in params.heads else None)
-    assert shape_of(output.embedding) == ((2, 256, 16, 24) if "consistency" in params.heads else None)
-    sum(tensor.square().sum() for tensor in output if tensor is not None).backward()  # type: ignore[union-attr]
+    shapes = {"heatmap": (2, 1, 16, 24), "consistency": (2, 256, 16, 24)}
+    assert {name: shape_of(tensor) for name, tensor in output.heads.items()} == {name: shapes[name] for name in params.heads}
+    sum(tensor.square().sum() for tensor in tensors_of(output)).backward()  # type: ignore[union-attr]
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
 
 
@@ -76,13 +80,13 @@ def test_each_variant_of_the_ablations_has_its_outputs_and_a_gradient_everywhere
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_convnext", SAME])
 def test_other_backbones_give_maps_of_a_quarter_of_the_image(backbone: str, pyramid: str) -> None:
     output = LAANet(params_of(backbone, pyramid=pyramid)).eval()(torch.rand(2, 3, 64, 96))
-    assert [shape_of(tensor) for tensor in output] == [(2,), (2, 1, 16, 24), (2, 256, 16, 24)]
+    assert [shape_of(tensor) for tensor in tensors_of(output)] == [(2,), (2, 1, 16, 24), (2, 256, 16, 24)]
 
 
 def test_a_backbone_with_channels_last_gives_the_same_maps() -> None:
     with torch.device("meta"):
         output = LAANet(params_of("swin_tiny_patch4_window7_224")).eval()(torch.zeros(2, 3, 224, 224))
-    assert [shape_of(tensor) for tensor in output] == [(2,), (2, 1, 56, 56), (2, 256, 56, 56)]
+    assert [shape_of(tensor) for tensor in tensors_of(output)] == [(2,), (2, 1, 56, 56), (2, 256, 56, 56)]
 
 
 def test_levels_are_those_of_timms_own_feature_extractor() -> None:
@@ -132,13 +136,12 @@ def test_f6_alone_is_one_network_under_all_three_names() -> None:
         torch.manual_seed(0)
         outputs.append(LAANet(params_of("test_efficientnet", **changes)).eval()(torch.ones(1, 3, 64, 64)))
     for output in outputs[1:]:
-        assert all(torch.equal(one, other) for one, other in zip(output, outputs[0], strict=True))
+        assert all(torch.equal(one, other) for one, other in zip(tensors_of(output), tensors_of(outputs[0]), strict=True))
 
 
 def test_heat_map_starts_at_one_tenth() -> None:
     model = LAANet(params_of("test_efficientnet"))
-    assert model.heatmap is not None
-    assert model.heatmap[-1].bias.item() == pytest.approx(-2.19)  # type: ignore[operator,union-attr]
+    assert model.heatmap[-1].bias.item() == pytest.approx(-2.19)  # type: ignore[index,operator,union-attr]
 
 
 @pytest.mark.parametrize("backbone", ["legacy_xception", "test_vit", "test_mambaout", "mobilenetv3_small_050"])
@@ -151,7 +154,7 @@ def test_without_pyramid_and_heads_it_is_timms_own_classifier(backbone: str) -> 
     with torch.no_grad():
         output, expected = model(images), reference(images)
     torch.testing.assert_close(output.logit, expected[:, 0])
-    assert (output.heatmap, output.embedding) == (None, None)
+    assert output.heads == {}
 
 
 def test_a_plain_classifier_drops_out_and_takes_sides_that_no_pyramid_would() -> None:
@@ -341,8 +344,8 @@ def test_a_checkpoint_gives_the_same_outputs_and_input(trained: LAANet, tmp_path
     assert not loaded.training
     assert (loaded.params, loaded.image_size, loaded.normalisation) == (trained.params, 64, trained.normalisation)
     with torch.no_grad():
-        for mine, theirs in zip(trained(trained.normalise(pixels)), loaded(loaded.normalise(pixels)), strict=True):
-            assert torch.equal(mine, theirs)
+        mine, theirs = trained(trained.normalise(pixels)), loaded(loaded.normalise(pixels))
+    assert all(torch.equal(one, other) for one, other in zip(tensors_of(mine), tensors_of(theirs), strict=True))
 
 
 def test_normalise_is_x_minus_mean_over_deviation(trained: LAANet) -> None:
@@ -416,7 +419,7 @@ def test_a_checkpoint_is_read_in_its_own_precision_and_from_a_text_path(trained:
         ("model.backbone", "vit_giant_patch14_224"),
         ("model.backbone", "no_such_net"),
         ("model.backbone", {"name": "test_resnet"}),
-        ("model.heads", ["nose"]),
+        ("model.heads", ["No head"]),
         ("model.padded_for", 10**9),
         ("model.levels", [6, 5]),
         ("model.extra", 1),

@@ -290,7 +290,7 @@ def test_half_of_a_batch_is_real_and_the_other_half_their_fakes(method: str, aug
     partners = FaceSamples(images.flip(0), marks, names[::-1]) if method == "bi" else None
     batch = make_pairs(Samples(FaceSamples(images, marks, names), torch.arange(200), partners), params, augmented=augmented)
     assert batch.targets.label.tolist() == [0] * 200 + [1] * 200
-    assert (batch.targets.heatmap.flatten(1).amax(dim=1) > 0).tolist() == [False] * 200 + [True] * 200
+    assert (batch.targets.of_heads["heatmap"].flatten(1).amax(dim=1) > 0).tolist() == [False] * 200 + [True] * 200
     real, fake = batch.images.chunk(2)
     assert (real != fake).flatten(1).any(dim=1).all()
     marks[::4] = torch.nan

@@ -13,34 +13,40 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from laanet_core.errors import LaanetError
+from laanet_core.heads.consistency import consistency_logits, consistency_loss
+from laanet_core.heads.heatmap import cornernet_focal_loss, focal_loss
+from laanet_core.heads.spec import LossContext
 from laanet_core.model import Output
-from laanet_core.params import Recipe
+from laanet_core.params import Recipe, load_params
 from laanet_core.training.batch import BatchTargets
-from laanet_core.training.losses import (
-    Losses,
-    consistency_logits,
-    consistency_loss,
-    cornernet_focal_loss,
-    count_positives,
-    focal_loss,
-    hard_labels,
-    smoothed_labels,
-    total_loss,
-)
+from laanet_core.training.losses import Losses, hard_labels, smoothed_labels, total_loss
+from tests.helpers.paths import ROOT
+
+WEIGHTS = {"heatmap": 10.0, "consistency": 100.0}
+PAPER = load_params(ROOT / "presets/paper.yaml").train.model_copy(update={"gamma": 2, "label_smoothing": 0.1})
+
+
+def context_of(recipe: Recipe) -> LossContext:
+    return LossContext(PAPER.model_copy(update={"recipe": recipe}))
 
 
 def losses_of(output: Output, targets: BatchTargets, recipe: Recipe) -> Losses:
-    return total_loss(output, targets, lambda1=10, lambda2=100, gamma=2, smoothing=0.1, recipe=recipe)
+    return total_loss(output, targets, WEIGHTS, context_of(recipe))
+
+
+def tensors_of(output: Output) -> list[torch.Tensor]:
+    return [output.logit, *output.heads.values()]
 
 
 def drawn(seed: int, spread: float = 1.0) -> tuple[Output, BatchTargets]:
     """Outputs for four images, drawn with a spread, and what is known of them; leaves that ask for gradients."""
     generator = torch.Generator().manual_seed(seed)
     shapes = ((4,), (4, 1, 6, 6), (4, 256, 6, 6))
-    output = Output(*((spread * torch.randn(shape, generator=generator)).requires_grad_() for shape in shapes))
-    heatmap, matrix = (2 * torch.rand(2, 4, 1, 6, 6, generator=generator)).clamp(max=1)
+    logit, heatmap, embedding = ((spread * torch.randn(shape, generator=generator)).requires_grad_() for shape in shapes)
+    output = Output(logit, {"heatmap": heatmap, "consistency": embedding})
+    peaks, matrix = (2 * torch.rand(2, 4, 1, 6, 6, generator=generator)).clamp(max=1)
     anchor = torch.randint(6, (4, 2), generator=generator)
-    return output, BatchTargets(torch.tensor([0.0, 0, 1, 1]), heatmap, matrix, anchor)
+    return output, BatchTargets(torch.tensor([0.0, 0, 1, 1]), {"heatmap": peaks, "consistency": matrix, "anchor": anchor})
 
 
 def test_focal_loss_by_hand() -> None:
@@ -94,7 +100,6 @@ def test_official_heat_map_loss_weighs_pixels_and_divides_by_the_positives_of_th
 
 def test_official_heat_map_loss_without_positives_is_divided_by_1() -> None:
     logits, heatmap = np.random.default_rng(2).normal(0, 2, (2, 1, 3, 3)), np.zeros((2, 1, 3, 3))
-    assert count_positives(torch.tensor(heatmap)) == 1
     found = cornernet_focal_loss(torch.tensor(logits), torch.tensor(heatmap), 2)
     assert found.item() == pytest.approx(official_focal_loss(logits, heatmap, 2)[0], rel=1e-12)
 
@@ -103,8 +108,8 @@ def test_official_heat_map_loss_of_two_processes_averages_to_that_of_the_whole_b
     random = np.random.default_rng(3)
     logits, heatmap = torch.tensor(random.normal(0, 2, (4, 1, 6, 6))), torch.tensor(random.choice([0.0, 0.5, 1.0], (4, 1, 6, 6)))
     heatmap[:2] = heatmap[:2].clamp(max=0.5)
-    mean = count_positives(heatmap) / 2
-    first, second = (cornernet_focal_loss(logits[part], heatmap[part], 2, mean) for part in (slice(2), slice(2, 4)))
+    mean = (heatmap == 1).sum() / 2
+    first, second = (cornernet_focal_loss(logits[part], heatmap[part], 2, lambda _: mean) for part in (slice(2), slice(2, 4)))
     assert (first + second).item() / 2 == pytest.approx(cornernet_focal_loss(logits, heatmap, 2).item(), rel=1e-12)
 
 
@@ -118,9 +123,7 @@ def test_heat_map_loss_of_the_paper_takes_every_pixel_not_1_as_a_full_negative_a
 
 
 def test_labels_of_the_paper_are_drawn_together_and_official_ones_are_hard() -> None:
-    output = Output(torch.tensor([2.0, -1.0]), None, None)
-    nothing = torch.zeros(2, 1, 1, 1)
-    known = BatchTargets(torch.tensor([1.0, 0.0]), nothing, nothing, torch.zeros(2, 2).long())
+    output, known = Output(torch.tensor([2.0, -1.0]), {}), BatchTargets(torch.tensor([1.0, 0.0]), {})
     assert smoothed_labels(known.label, 0.1).tolist() == pytest.approx([0.95, 0.05])
     assert hard_labels(known.label, 0.1).tolist() == [1, 0]
     probability = expit(np.array([2.0, -1.0]))
@@ -142,37 +145,37 @@ def test_consistency_is_the_inner_product_with_the_anchor_over_16() -> None:
 @pytest.mark.parametrize("recipe", ["paper", "official"])
 def test_total_is_equation_8_of_the_terms_of_the_recipe(recipe: Recipe) -> None:
     output, targets = drawn(0)
-    assert output.heatmap is not None
-    assert output.embedding is not None
     losses = losses_of(output, targets, recipe)
-    assert losses.total.item() == pytest.approx((losses.classification + 10 * losses.heatmap + 100 * losses.consistency).item())
-    form = {"paper": focal_loss, "official": cornernet_focal_loss}[recipe]
-    assert losses.heatmap == form(output.heatmap, targets.heatmap, 2)
-    assert losses.consistency == consistency_loss(output.embedding, targets)
+    heatmap, consistency = losses.heads.values()
+    assert losses.total.item() == pytest.approx((losses.classification + 10 * heatmap + 100 * consistency).item())
+    logits, peaks = output.heads["heatmap"], targets.of_heads["heatmap"]
+    assert heatmap == (focal_loss(logits, peaks, 2) if recipe == "paper" else cornernet_focal_loss(logits, peaks, 2))
+    assert consistency == consistency_loss(output.heads["consistency"], targets.of_heads, context_of(recipe))
 
 
 def test_consistency_loss_is_the_cross_entropy_written_out_pixel_by_pixel() -> None:
     output, targets = drawn(1, spread=0.4)
-    assert output.embedding is not None
-    embedding, target = output.embedding.detach().double().numpy(), targets.consistency.double().numpy()
+    known = targets.of_heads
+    embedding, target = output.heads["consistency"].detach().double().numpy(), known["consistency"].double().numpy()
     terms = []
-    for image, (u, v) in enumerate(targets.anchor.tolist()):
+    for image, (u, v) in enumerate(known["anchor"].tolist()):
         for row, column in np.ndindex(6, 6):
             predicted = expit(embedding[image, :, u, v] @ embedding[image, :, row, column] / 16)
             c = target[image, 0, row, column]
             terms.append(-(c * math.log(predicted) + (1 - c) * math.log(1 - predicted)))
-    assert consistency_loss(output.embedding, targets).item() == pytest.approx(np.mean(terms), rel=1e-5)
+    assert consistency_loss(output.heads["consistency"], known, context_of("paper")).item() == pytest.approx(np.mean(terms), rel=1e-5)
 
 
 @pytest.mark.parametrize("recipe", ["paper", "official"])
 @pytest.mark.parametrize("absent", ["heatmap", "consistency"])
-def test_term_of_a_head_that_the_network_has_not_is_zero(absent: str, recipe: Recipe) -> None:
+def test_the_loss_has_no_term_for_a_head_that_the_network_lacks(absent: str, recipe: Recipe) -> None:
     output, targets = drawn(2)
-    without = output._replace(heatmap=None) if absent == "heatmap" else output._replace(embedding=None)
-    whole, part = losses_of(output, targets, recipe), losses_of(without, targets, recipe)
-    for name in ("classification", "heatmap", "consistency"):
-        assert getattr(part, name) == (0 if name == absent else getattr(whole, name))
-    assert part.total == part.classification + 10 * part.heatmap + 100 * part.consistency
+    without = output._replace(heads={name: tensor for name, tensor in output.heads.items() if name != absent})
+    full, part = losses_of(output, targets, recipe), losses_of(without, targets, recipe)
+    (present,) = part.heads
+    assert {present, absent} == set(WEIGHTS)
+    assert (part.classification, part.heads[present]) == (full.classification, full.heads[present])
+    assert part.total == part.classification + WEIGHTS[present] * part.heads[present]
     part.total.backward()  # type: ignore[no-untyped-call]
     assert output.logit.grad is not None
 
@@ -183,21 +186,23 @@ def test_losses_and_gradients_are_finite_and_no_loss_is_negative(seed: int, spre
     output, targets = drawn(seed, spread)
     losses = losses_of(output, targets, recipe)
     losses.total.backward()  # type: ignore[no-untyped-call]
-    assert all(loss.isfinite() and loss >= 0 for loss in losses)
-    assert all(part is not None and part.grad is not None and part.grad.isfinite().all() for part in output)
+    assert all(loss.isfinite() and loss >= 0 for loss in losses.stack())
+    assert all(part.grad is not None and part.grad.isfinite().all() for part in tensors_of(output))
 
 
 @pytest.mark.parametrize("recipe", ["paper", "official"])
 def test_losses_under_bf16_autocast_are_those_of_float32(recipe: Recipe) -> None:
     output, targets = drawn(3)
-    half = Output(*(part.detach().bfloat16().requires_grad_() for part in output if part is not None))
-    expected = losses_of(Output(*(part.detach().float() for part in half if part is not None)), targets, recipe)
+    halves = [part.detach().bfloat16().requires_grad_() for part in tensors_of(output)]
+    floats = [part.detach().float() for part in halves]
+    half, full = (Output(logit, dict(zip(output.heads, heads, strict=True))) for logit, *heads in (halves, floats))
+    expected = losses_of(full, targets, recipe)
     with torch.autocast("cpu", torch.bfloat16):
         losses = losses_of(half, targets, recipe)
-    assert all(loss.dtype == torch.float32 for loss in losses)
-    assert [loss.item() for loss in losses] == [loss.item() for loss in expected]
+    assert all(loss.dtype == torch.float32 for loss in (losses.total, losses.classification, *losses.heads.values()))
+    assert losses.stack().tolist() == expected.stack().tolist()
     losses.total.backward()  # type: ignore[no-untyped-call]
-    assert all(part is not None and part.grad is not None and part.grad.isfinite().all() for part in half)
+    assert all(part.grad is not None and part.grad.isfinite().all() for part in halves)
 
 
 def test_official_losses_are_those_of_the_reference() -> None:
@@ -211,12 +216,14 @@ def test_official_losses_are_those_of_the_reference() -> None:
     for image, (centre, sigma) in enumerate([((30, 40), 6), ((70, 20), 3)]):
         squares = (row - centre[0]) ** 2 + (column - centre[1]) ** 2
         heatmap[image, 0], target[image, 0] = np.exp(-squares / (2 * sigma**2)), np.exp(-squares / (2 * (4 * sigma) ** 2))
-    targets = BatchTargets(*map(torch.tensor, (np.array([1.0, 1, 0, 0]), heatmap, target, [[30, 40], [70, 20], [0, 0], [0, 0]])))
-    losses = losses_of(Output(*map(torch.tensor, (logit, logits, embedding))), targets, "official")
-    assert all(loss.dtype == torch.float64 for loss in losses)
+    of_heads = {"heatmap": heatmap, "consistency": target, "anchor": [[30, 40], [70, 20], [0, 0], [0, 0]]}
+    targets = BatchTargets(torch.tensor([1.0, 1, 0, 0]).double(), {name: torch.tensor(value) for name, value in of_heads.items()})
+    output = Output(torch.tensor(logit), {"heatmap": torch.tensor(logits), "consistency": torch.tensor(embedding)})
+    losses = losses_of(output, targets, "official")
+    assert losses.stack().dtype == torch.float64
     assert losses.classification.item() == pytest.approx(0.37941745971405827, rel=1e-9)
-    assert 10 * losses.heatmap.item() == pytest.approx(129169.26896119444, rel=1e-9)
-    assert 100 * losses.consistency.item() == pytest.approx(80.88956479653197, rel=1e-9)
+    assert 10 * losses.heads["heatmap"].item() == pytest.approx(129169.26896119444, rel=1e-9)
+    assert 100 * losses.heads["consistency"].item() == pytest.approx(80.88956479653197, rel=1e-9)
 
 
 def test_an_unknown_recipe_is_one_clear_sentence() -> None:

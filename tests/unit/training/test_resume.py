@@ -78,7 +78,7 @@ def test_a_saved_state_brings_everything_back(tmp_path: Path) -> None:
         learner.optimizer.base_optimizer.step()  # type: ignore[attr-defined]
     assert learner.average is not None
     learner.average.update_parameters(learner.model)
-    position = Position(5, [1.0, 2.0, 3.0, 4.0], [0.5] * 4, [[4, 1.0, 2.0]], [LogRow(1, 1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 8)], 9, 0)
+    position = Position(5, {"loss": 1.0}, {"loss": 0.5}, [{"step": 4, "loss": 2.0}], [LogRow(1, 1, {"loss": 0.1}, 0.5, 0.6, 0.7, 8)], 9, 0)
     save_state(tmp_path, learner, position, keep_last=1)
     other = Learner(start_model(params_of(seed=2, ema=0.9), tmp_path), params, open_fabric())
     assert load_state(tmp_path, other) == position

@@ -132,7 +132,7 @@ def test_ways_to_save_memory_or_time_change_no_step(batch: Batch, option: str, r
         pytest.skip("torch.compile on a CPU needs a C++ compiler")
     changes: dict[str, Any] = {option: True}
     learners = [learner_of(params_of(model={"dropout": 0, "drop_path": 0}, rho=rho, **extra)) for extra in ({}, changes)]
-    losses = [torch.stack(learner.step(batch, RATE, SEED, frozen_backbone=False)) for learner in learners]
+    losses = [learner.step(batch, RATE, SEED, frozen_backbone=False).stack() for learner in learners]
     torch.testing.assert_close(*losses)
     mine, theirs = (
         torch.cat([parameter.grad.flatten() for parameter in learner.model.parameters() if parameter.grad is not None])

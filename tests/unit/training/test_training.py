@@ -67,16 +67,16 @@ def test_training_lowers_the_loss(finished: Path) -> None:
 
 def test_curves_are_dvclives_files(tmp_path: Path) -> None:
     live = pytest.importorskip("dvclive").Live(str(tmp_path / "theirs"), dvcyaml=None, save_dvc_exp=False, report=None)
-    points = [[step, 0.5 / (step + 1), 0.25, 1.5, 0.125, 1e-4] for step in range(3)]
-    for _, *losses, rate in points:
-        for name, value in zip(("loss", "loss_class", "loss_heatmap", "loss_consistency"), losses, strict=True):
-            live.log_metric(f"train/{name}", value)
-        live.log_metric("train/learning_rate", rate)
+    losses = ["loss", "loss_class", "loss_edge"]
+    points = [dict(zip(["step", *losses, "learning_rate"], [step, 0.5 / (step + 1), 0.25, 1.5, 1e-4], strict=True)) for step in range(3)]
+    for point in points:
+        for name in (*losses, "learning_rate"):
+            live.log_metric(f"train/{name}", point[name])
         live.log_metric("val/auc", 0.75)
         live.log_metric("val/loss", 2.5)
         live.next_step()
-    rows = [LogRow(step + 1, step, 0, 0, 0, 0, 0, val_loss=2.5, val_auc=0.75) for step in range(3)]
-    write_curves(tmp_path / "ours", points, rows)
+    rows = [LogRow(step + 1, step, {}, 0, val_loss=2.5, val_auc=0.75) for step in range(3)]
+    write_curves(tmp_path / "ours", losses, points, rows)
     theirs = {str(path.relative_to(tmp_path / "theirs")): path.read_text() for path in (tmp_path / "theirs").rglob("*.tsv")}
     ours = {str(path.relative_to(tmp_path / "ours")): path.read_text() for path in (tmp_path / "ours").rglob("*.*")}
     assert ours == theirs
@@ -91,10 +91,10 @@ def test_a_point_of_the_curves_is_the_mean_since_the_last(dataset: Path, finishe
 
 
 def test_the_better_epoch_has_the_higher_auc_then_the_lower_loss() -> None:
-    row = LogRow(1, 1, 0, 0, 0, 0, 0, val_loss=2.0, val_auc=0.8)
-    assert better(LogRow(2, 2, 0, 0, 0, 0, 0, val_loss=3.0, val_auc=0.9), row)
-    assert better(LogRow(2, 2, 0, 0, 0, 0, 0, val_loss=1.0, val_auc=0.8), row)
-    assert not better(LogRow(2, 2, 0, 0, 0, 0, 0, val_loss=2.0, val_auc=0.8), row)
+    row = LogRow(1, 1, {}, 0, val_loss=2.0, val_auc=0.8)
+    assert better(LogRow(2, 2, {}, 0, val_loss=3.0, val_auc=0.9), row)
+    assert better(LogRow(2, 2, {}, 0, val_loss=1.0, val_auc=0.8), row)
+    assert not better(LogRow(2, 2, {}, 0, val_loss=2.0, val_auc=0.8), row)
 
 
 # --- what cannot be trained on
@@ -108,7 +108,7 @@ def test_an_empty_split_is_one_sentence(dataset: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (lambda values: values["train"].update(batch_size=64), "needs 32 crops an epoch, but the train split has 12"),
+        (lambda values: values["train"].update(batch_size=64), "needs 32 crops per epoch, the train split has 12"),
         (lambda values: values["crops"].update(size=96), "64x64 pixels, but crops.size is 96"),
         (lambda values: values["train"].update(learning_rate=1e30, peak_learning_rate=1e30), r"lower train\.peak_learning_rate"),
         (lambda values: values["model"].update(pretrained=True), r"not found.*model\.pretrained"),
@@ -162,7 +162,8 @@ def test_batches_do_not_depend_on_the_number_of_workers(dataset: Path, method: s
     for here, there in zip(islice(batches_of(dataset, params), 3), islice(batches_of(dataset, params, workers=2), 3), strict=True):
         assert here.items == there.items
         assert torch.equal(here.images, there.images)
-        assert all(torch.equal(mine, theirs) for mine, theirs in zip(here.targets, there.targets, strict=True))
+        assert here.targets.named().keys() == there.targets.named().keys() == {"label", "heatmap", "consistency", "anchor"}
+        assert all(torch.equal(target, there.targets.named()[name]) for name, target in here.targets.named().items())
 
 
 @pytest.mark.parametrize("method", ["sbi", "bi"])
@@ -174,9 +175,10 @@ def test_a_pair_does_not_depend_on_the_batch_that_it_is_made_in(dataset: Path, m
         alone = make_pairs(collate([crops[draw]]), params, augmented=True)
         at = [number, number + len(draws)]
         assert torch.equal(alone.images, together.images[at])
-        assert torch.allclose(alone.targets.heatmap, together.targets.heatmap[at], atol=1e-6)
-        assert torch.equal(alone.targets.consistency, together.targets.consistency[at])
-        assert torch.equal(alone.targets.anchor, together.targets.anchor[at])
+        mine, theirs = alone.targets.of_heads, together.targets.of_heads
+        assert torch.allclose(mine["heatmap"], theirs["heatmap"][at], atol=1e-6)
+        assert torch.equal(mine["consistency"], theirs["consistency"][at])
+        assert torch.equal(mine["anchor"], theirs["anchor"][at])
 
 
 @pytest.mark.parametrize("method", ["sbi", "bi"])
@@ -209,9 +211,10 @@ def test_a_batch_is_half_real_half_fakes_of_the_same_crops(dataset: Path) -> Non
     assert images.dtype == torch.uint8
     assert items[:2] == items[2:]
     assert targets.label.tolist() == [0, 0, 1, 1]
-    assert targets.heatmap.shape == targets.consistency.shape == (4, 1, SIZE // 4, SIZE // 4)
-    assert not targets.heatmap[:2].any()
-    assert bool((targets.consistency[:2] == 1).all())
+    heatmap, consistency = (targets.of_heads[name] for name in ("heatmap", "consistency"))
+    assert heatmap.shape == consistency.shape == (4, 1, SIZE // 4, SIZE // 4)
+    assert not heatmap[:2].any()
+    assert bool((consistency[:2] == 1).all())
     difference = (images[:2].float() - images[2:].float()).abs()
     assert bool((difference.flatten(1).amax(dim=1) > 0).all())
     assert bool((difference[..., :4, :4] == 0).all()), "a fake is its own crop outside the face"
@@ -257,7 +260,8 @@ def test_the_anchor_of_a_fake_is_a_vulnerable_point(dataset: Path) -> None:
     for batch in islice(batches_of(dataset, params_of()), 6):
         fakes = batch.targets.label == 1
         images = torch.arange(len(batch.images))
-        at_anchor = batch.targets.heatmap[images, 0, batch.targets.anchor[:, 0], batch.targets.anchor[:, 1]]
+        heatmap, anchor = (batch.targets.of_heads[name] for name in ("heatmap", "anchor"))
+        at_anchor = heatmap[images, 0, anchor[:, 0], anchor[:, 1]]
         assert bool((at_anchor[fakes] == 1).all())
 
 
@@ -366,5 +370,5 @@ def test_processes_share_each_batch_without_overlap(dataset: Path, processes: in
 
 
 def test_a_batch_that_cannot_be_shared_is_one_sentence(dataset: Path) -> None:
-    with pytest.raises(LaanetError, match=r"train\.batch_size: 4 cannot be shared evenly by 3 processes; make it a multiple of 6"):
+    with pytest.raises(LaanetError, match=r"train\.batch_size: 4 cannot be divided equally among 3 processes; make it a multiple of 6"):
         TrainingBatches(clips_of(dataset), params_of(), 0, 3)
