@@ -1,8 +1,8 @@
 """Videos as a FrameSource: exact frames by number, in presentation order, through PyAV.
 
 A frame's number is its rank among the presentation timestamps of the video's packets, which are read without decoding. If every packet
-has its own timestamp, decoded frames are identified by it. In containers with an index of key frames, the reader then seeks to the
-key frame before a requested frame; others are decoded in one pass. A seek is accepted only if it lands on a frame that needs no earlier one:
+has its own timestamp, decoded frames are identified by it. In containers with an index of key frames, the reader then seeks to the key
+frame before a requested frame; others are decoded in one pass. A seek is accepted only if it lands on a frame that needs no earlier one:
 streams with gradual intra refresh have no such frames and are decoded in one pass. If timestamps are missing, repeated or in decoding
 order (AVI with B-frames), the video is decoded from the beginning and its frames are counted.
 """
