@@ -14,7 +14,8 @@ HeadName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 class ModelParams(Section):
     """The network. backbone: a timm name; pretrained: start from the ImageNet weights in data/assets;
     pyramid: `efpn` (Eq. 9), `fpn` (traditional), or `none` (the top features alone: Table 3 without E-FPN, baselines of Table 1);
-    levels: feature levels that the pyramid uses, from the top (Table 4); heads: auxiliary heads beside the classifier (Table 3);
+    levels: feature levels that the pyramid uses, from the top (Table 4); heads: auxiliary heads in addition to the classifier (Table 3), by
+    their names in the registry (`laanet_core.heads`, which is checked when a network is built);
     gamma_w: exponent of E-FPN's mask (Eq. 9); dropout: on each tap in training; drop_path: stochastic depth of the backbone;
     padded_for: image size that the backbone's SAME padding is fixed for, as in the published network (380); none: each image's own."""
 

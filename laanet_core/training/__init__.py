@@ -1,1 +1,1 @@
-"""Training: data, losses, optimizer, loop, checkpoints."""
+"""Training: data, losses, optimizer, loop, resumable state, log."""

@@ -168,8 +168,8 @@ def entry(name: str, change: Callable[[Tensor], Any]) -> Callable[[State], State
         (entry("cls.5.weight", lambda value: value[:, :3]), r"classifier\.5\.weight.*\(1, 3\).*\(1, 64\)"),
         (entry("_bn0.weight", lambda value: [1.0] * 48), "'_bn0.weight', which is not a tensor"),
         (entry("_bn0.weight", lambda value: value.long()), "int64"),
-        (entry("_bn0.weight", lambda value: value.to(torch.complex64)), "no plain tensor"),
-        (entry("_conv_stem.weight", lambda value: value.to_sparse()), "no plain tensor"),
+        (entry("_bn0.weight", lambda value: value.to(torch.complex64)), "not a plain tensor"),
+        (entry("_conv_stem.weight", lambda value: value.to_sparse()), "not a plain tensor"),
         (entry("_bn0.bias", lambda value: value * float("nan")), r"bn1\.bias.*not finite"),
         (entry("_bn0.bias", lambda value: value * float("inf")), r"bn1\.bias.*not finite"),
         (entry("inception_block.pw_block.1.bias", lambda value: value * 2), "inception_block.pw_block.1.bias differs"),
@@ -280,6 +280,6 @@ def test_another_kind_of_output_is_refused(tmp_path: Path, out: str, image_size:
 def test_the_command_says_it_in_one_line_without_a_traceback(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["import-checkpoint", str(tmp_path / "none.pth"), str(tmp_path / "model.safetensors")])
     assert done.exit_code == 1
-    reason = "no published checkpoint (No such file or directory); give the file that the authors publish."
+    reason = "no published checkpoint (No such file or directory); give the file that the authors published."
     assert done.stderr == f"error: {tmp_path}/none.pth: {reason}\n"
     assert done.stdout == ""
