@@ -124,9 +124,7 @@ class TrainingBatches(Sampler[list[Draw]]):
         self.steps_per_epoch = available // self.pairs
         if not self.steps_per_epoch:
             size = params.train.batch_size
-            raise LaanetError(
-                f"train.batch_size: {size} needs {self.pairs} crops per epoch, but the train split has {available}; lower it."
-            )
+            raise LaanetError(f"train.batch_size: {size} needs {self.pairs} crops per epoch, the train split has {available}; lower it.")
 
     def __iter__(self) -> Iterator[list[Draw]]:
         train = self.params.train
