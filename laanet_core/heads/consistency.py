@@ -33,7 +33,7 @@ def consistency_loss(embedding: Tensor, targets: Mapping[str, Tensor], context: 
 
 
 def consistency_logits(embedding: Tensor, anchor: Tensor) -> Tensor:
-    """Logits that each pixel is consistent with the anchor: <f_anchor, f_ij> / 16 (reference_facts, sec. 3).
+    """Logits that each pixel is consistent with the anchor: <f_anchor, f_ij> / 16 (docs/paper_and_official.md, section 3).
 
     embedding: (B, 256, h, w); anchor: (B, 2) rows and columns; result (B, 1, h, w).
     """

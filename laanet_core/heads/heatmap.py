@@ -14,7 +14,7 @@ from laanet_core.params import Recipe
 from laanet_core.synthesis.targets.recipes import pick_recipe
 
 INITIAL_BIAS = -2.19
-# Constants of the official heat-map loss (reference_facts, sec. 3): range of p, weight of positives, exponent of 1 - h.
+# Constants of the official heat-map loss (docs/paper_and_official.md, section 3): range of p, weight of positives, exponent of 1 - h.
 SMALLEST_PROBABILITY = 1e-4
 POSITIVE_WEIGHT = 0.72
 NEGATIVE_EXPONENT = 4

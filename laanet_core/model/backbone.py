@@ -106,7 +106,7 @@ def _create(name: str, drop_path: float) -> nn.Module:
 
 
 def _use_batch_norm_momentum(network: nn.Module) -> None:
-    """Set the momentum of batch norms to 0.01, as in the published network (reference_facts, sec. 2)."""
+    """Set the momentum of batch norms to 0.01, as in the published network (docs/paper_and_official.md, section 2)."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = _BATCH_NORM_MOMENTUM

@@ -33,7 +33,7 @@ class EnhancedPyramid(nn.Module):
     channels: level -> channels of the backbone's features; levels: 6 and those that are injected, a run from 6 downwards;
     gamma_w: exponent of the mask (Eq. 9); dropout: on each level used, in training. out_channels: of the output.
 
-    At 384 px with EfficientNet-B4 and [6, 5, 4, 3] this is the published network's decoder (reference_facts, sec. 2).
+    At 384 px with EfficientNet-B4 and [6, 5, 4, 3] this is the published network's decoder (docs/paper_and_official.md, section 2).
     """
 
     def __init__(self, channels: Mapping[int, int], levels: Sequence[int], gamma_w: float, dropout: float) -> None:

@@ -12,7 +12,7 @@ Hull = Literal["full", "extended", "components", "face"]
 
 
 class SbiParams(Section):
-    """Self-blended images (reference_facts, section 5). Ranges are drawn from evenly; +-x is a range from -x to x.
+    """Self-blended images (docs/paper_and_official.md, section 5). Ranges are drawn from evenly; +-x is a range from -x to x.
 
     change_source: probability that the colours of the source are changed, and not those of the target;
     rgb_shift: +- grey levels a channel, with rgb_shift_probability; hue: +- 8-bit steps of two degrees;
@@ -44,7 +44,7 @@ class SbiParams(Section):
 
 
 class BiParams(Section):
-    """Blended images of two people (reference_facts, section 5). Ranges are drawn from evenly.
+    """Blended images of two people (docs/paper_and_official.md, section 5). Ranges are drawn from evenly.
 
     neighbours: at most so many faces of other people, those with the nearest landmarks, from which the foreground is drawn;
     mean_colour: probability that the foreground takes over the background's mean colour alone, and not its mean and deviation in Lab;

@@ -17,7 +17,7 @@ class TrainParams(Section):
 
     dataset: key under `datasets` whose real train videos are learnt from and whose real val videos choose the checkpoint;
     fakes: `synthetic` ones, made of the real crops on the way, or those of the `dataset` (Table 1's Xception; no auxiliary heads);
-    recipe: targets and losses as the `paper` has them, or as the `official` code has (reference_facts, sec. 3 and 4);
+    recipe: targets and losses as the `paper` has them, or as the `official` code has (docs/paper_and_official.md, sections 3 and 4);
     frames_per_epoch: frames drawn anew from each video for an epoch; batch_size: images a step of all processes, half of them fakes;
     learning_rate, peak_learning_rate: start of the linear rise and its end after `warmup` (fraction of the training), then linear to 0;
     freeze_epochs: epochs in which the backbone is not trained;
