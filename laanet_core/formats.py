@@ -1,4 +1,4 @@
-"""Files that can be decoded, known by the suffix of their names, in lower case."""
+"""File name suffixes of the formats that can be decoded, in lower case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of a video: every stage writes one of these for every row of the index."""
+"""Processing status of a video: every stage writes one for every row of the index."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """Outcome of a video in a stage; anything but OK comes with a reason in words."""
+    """Outcome of a stage for one video; any value other than OK is accompanied by a reason in words."""
 
     OK = "ok"
     UNREADABLE = "unreadable"
@@ -20,7 +20,7 @@ class Status(StrEnum):
 
 
 def summarise(label: str, rows: Iterable[Mapping[str, Any]]) -> str:
-    """`label: 12 videos, 10 ok, 1 unreadable, 1 no_face`, counted from the rows' `status`."""
+    """Count the `status` of rows: `label: 12 videos, 10 ok, 1 unreadable, 1 no_face`."""
     counts = Counter(str(row["status"]) for row in rows)
     parts = [f"{counts[status]} {status}" for status in Status if counts[status]]
     return ", ".join([f"{label}: {counts.total()} videos", *parts])

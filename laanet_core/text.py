@@ -1,8 +1,8 @@
-"""Numbers with what they count."""
+"""Numbers with nouns, for messages."""
 
 from __future__ import annotations
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 epoch`, `2 epochs`: a number and its noun, whose plural ends in s."""
+    """Return a number with its noun, e.g. `1 epoch` or `2 epochs`; the plural is formed with an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,4 +1,4 @@
-"""Arrays that several packages pass on."""
+"""Array types shared by several packages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 """RGB image (H, W, 3)."""
 Mask = NDArray[np.bool_]
-"""Region of an image (H, W)."""
+"""Boolean mask of an image (H, W)."""
 Map = NDArray[np.float32]
-"""A value for each place of an image (h, w)."""
+"""Map over an image, one value per location (h, w)."""
 Points = NDArray[np.float32]
-"""Landmarks (..., 68, 2), pixels (x, y)."""
+"""Facial landmarks (..., 68, 2) as (x, y) in pixels."""

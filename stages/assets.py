@@ -1,4 +1,4 @@
-"""Fetch the third-party weights: `python -m stages.assets`."""
+"""Download the third-party weights: `python -m stages.assets`."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""DVC's lock of the project, held from the last check of a stage's inputs until its process ends.
+"""DVC's project lock, held from the final check of a stage's inputs until the process ends.
 
-DVC gives its lock up while a stage runs, and takes it again to record the result. A `dvc checkout` or a second run in between those two
-moments would be recorded as the stage's own; while this process holds the lock, there can be none.
+DVC releases its lock while a stage runs and acquires it again to record the result. Files written by a `dvc checkout` or a second run in
+between would be recorded as the stage's own; holding the lock prevents this.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _PATIENCE_S = 3.0
 
 
 def hold_dvc_lock(root: Path) -> None:
-    """Wait for DVC's lock and keep it until this process ends; nothing where no DVC has run yet."""
+    """Wait for DVC's lock and hold it until this process ends; do nothing if DVC has never run here."""
     folder = root / ".dvc" / "tmp"
     if not folder.is_dir():
         return
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    start, told = time.monotonic(), False
+    start, reported = time.monotonic(), False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if not told and time.monotonic() - start > _PATIENCE_S:
-                print("waiting for another dvc command in this project to end", file=sys.stderr, flush=True)
-                told = True
+            if not reported and time.monotonic() - start > _PATIENCE_S:
+                print("waiting for another dvc command in this project to finish", file=sys.stderr, flush=True)
+                reported = True
             time.sleep(0.05)

@@ -9,20 +9,20 @@ from laanet_core.datasets.index import write_index
 from laanet_core.datasets.layouts import build_index
 from laanet_core.params import DatasetParams, Params
 from laanet_core.store.work_dir import work_root
-from stages.repair import take_back_exchanged
+from stages.repair import remove_replaced
 from stages.runner import run_stage
 
 
 def index(params: Params, out: Path, dataset: str) -> None:
-    """The data set's folder -> data/index/<dataset>.csv; where the folder is not, the index that dvc.lock has stays.
+    """The data set's folder -> data/index/<dataset>.csv; if the folder is missing, the index recorded in dvc.lock is kept.
 
-    As the stage that is run each time, before those that learn and score, it takes back what DVC recorded wrongly of them.
+    This stage always runs, and before training and evaluation, so it also removes wrong records of these from DVC.
     """
-    for sentence in take_back_exchanged(Path()):
-        print(sentence)
+    for message in remove_replaced(Path()):
+        print(message)
     root, name = params.datasets[dataset].root, f"data/index/{dataset}.csv"
     if not Path(root).is_dir() and is_locked(dataset, params.datasets[dataset]):
-        print(f"index of {dataset}: kept as dvc.lock has it; '{root}' is not on this machine")
+        print(f"index of {dataset}: kept from dvc.lock; '{root}' does not exist on this machine")
         return
     rows = build_index(dataset, params.datasets[dataset], work_root() / "index")
     write_index(out / name, rows)
@@ -31,7 +31,7 @@ def index(params: Params, out: Path, dataset: str) -> None:
 
 
 def is_locked(dataset: str, params: DatasetParams, lock: Path = Path("dvc.lock")) -> bool:
-    """Whether dvc.lock has an index made with the same parameters: of a root that was mistyped it has none."""
+    """Return whether dvc.lock has an index with the same parameters; not so for a mistyped root."""
     if not lock.is_file():
         return False
     stage = yaml.safe_load(lock.read_text())["stages"].get(f"index@{dataset}")

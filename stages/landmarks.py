@@ -1,4 +1,4 @@
-"""Cache the 68 landmarks of a data set's crops: `python -m stages.landmarks <dataset>`."""
+"""Predict the 68 landmarks of a data set's crops: `python -m stages.landmarks <dataset>`."""
 
 from pathlib import Path
 

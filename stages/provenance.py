@@ -1,4 +1,4 @@
-"""What git, dvc.lock and the machine say of a run, for the report."""
+"""Provenance of a run for the report: git revision, hashes in dvc.lock, parameters and machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GIT_TIMEOUT_S = 60
 
 
 class Lock(NamedTuple):
-    """What dvc.lock knows. digests: path -> MD5; written: what the pipeline writes; gap: a sentence where it could not be read."""
+    """Content of dvc.lock. digests: path -> MD5; written: outputs of the pipeline; gap: a sentence if the file could not be read."""
 
     digests: dict[str, str]
     written: frozenset[str]
@@ -29,7 +29,7 @@ class Lock(NamedTuple):
 
 
 class State(NamedTuple):
-    """What git knows: the revision, None where there is none; the files that differ from it; a sentence where git could not tell."""
+    """State of git. revision: None if unknown; changed: files that differ from it; gap: a sentence if git failed."""
 
     revision: str | None
     changed: tuple[str, ...]
@@ -37,14 +37,14 @@ class State(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """Parameters that are not as in the commit's params.yaml; a sentence where that cannot be known."""
+    """Parameters that differ from the commit's params.yaml. gap: a sentence if that cannot be determined."""
 
     changed: tuple[ParameterChange, ...]
     gap: str | None
 
 
 def collect_provenance(params: Params, root: Path = Path()) -> Provenance:
-    """The state of the project in `root`; what is missing there (git, a commit, dvc.lock) is said in words, never raised."""
+    """Collect the state of the project in `root`; anything missing (git, a commit, dvc.lock) is described in `gaps`, not raised."""
     lock = read_lock(root / "dvc.lock")
     state = read_git(root, lock.written | {"dvc.lock"})
     parameters = read_parameters(root)
@@ -56,21 +56,21 @@ def collect_provenance(params: Params, root: Path = Path()) -> Provenance:
 
 
 def read_lock(path: Path) -> Lock:
-    """Digests of all outputs and dependencies in a dvc.lock; where a path is both, that of the output."""
+    """Read the digests of all outputs and dependencies in a dvc.lock; for a path that is both, that of the output."""
     try:
         stages = list(yaml.safe_load(path.read_text())["stages"].values())
         deps, outs = ([item for stage in stages for item in stage.get(part, [])] for part in ("deps", "outs"))
         digests = {item["path"]: item["md5"] for item in [*deps, *outs] if "md5" in item}
         written = frozenset(item["path"] for item in outs)
     except FileNotFoundError:
-        return Lock({}, frozenset(), f"There is no {path.name}: what was scored has no DVC hash.")
+        return Lock({}, frozenset(), f"There is no {path.name}: the DVC hashes of the inputs are unknown.")
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         return Lock({}, frozenset(), f"{path.name} could not be read ({' '.join(str(error).split())}).")
     return Lock(digests, written, None)
 
 
 def read_git(root: Path, written: frozenset[str]) -> State:
-    """The commit that `root` is at, and what differs from it, without what lies in `written` or below."""
+    """Read the current commit and the files that differ from it, except those in `written` or below."""
     try:
         revision = _git(root, "rev-parse", "HEAD").strip()
         listed = _git(root, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", ".").split("\0")
@@ -79,15 +79,15 @@ def read_git(root: Path, written: frozenset[str]) -> State:
     except subprocess.TimeoutExpired:
         return State(None, (), f"git did not answer within {GIT_TIMEOUT_S} s: the revision is unknown.")
     except subprocess.CalledProcessError as error:
-        said = (error.stderr.strip().splitlines() or ["nothing"])[0]
-        return State(None, (), f"git knows no revision here; it says: {said}")
+        message = (error.stderr.strip().splitlines() or ["nothing"])[0]
+        return State(None, (), f"The revision is unknown; git says: {message}")
     changed = (entry[3:] for entry in listed if entry)
     return State(revision, tuple(sorted(path for path in changed if not _is_below(path, written))), None)
 
 
 def read_parameters(root: Path) -> Parameters:
-    """What differs between the params.yaml of the commit that `root` is at and the present one."""
-    unknown = "Which parameters differ from a commit's is unknown:"
+    """Compare params.yaml with the version in the current commit."""
+    unknown = "Changes of parameters since the commit are unknown:"
     try:
         committed = yaml.safe_load(_git(root, "show", "HEAD:./params.yaml"))
         present = yaml.safe_load((root / "params.yaml").read_text())
@@ -99,7 +99,7 @@ def read_parameters(root: Path) -> Parameters:
 
 
 def describe_machine() -> tuple[tuple[str, str], ...]:
-    """Processor, cores, GPUs and the versions that decide how numbers come out."""
+    """Describe processor, cores, GPUs and the software versions that affect numerical results."""
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     return (
         ("processor", _processor()),
@@ -112,7 +112,7 @@ def describe_machine() -> tuple[tuple[str, str], ...]:
 
 
 def _git(root: Path, *words: str) -> str:
-    """Output of a git command that takes no lock; names that are no UTF-8 are written with escapes."""
+    """Run a git command without taking locks and return its output; names that are not UTF-8 are escaped."""
     command = ["git", "--no-optional-locks", *words]
     options: dict[str, Any] = {"capture_output": True, "text": True, "errors": "backslashreplace", "timeout": GIT_TIMEOUT_S}
     done: subprocess.CompletedProcess[str] = subprocess.run(command, cwd=root, check=True, **options)
@@ -120,13 +120,13 @@ def _git(root: Path, *words: str) -> str:
 
 
 def _is_below(path: str, written: frozenset[str]) -> bool:
-    """Whether a path is one of these or lies in one of them."""
+    """Return whether a path is in `written` or below one of its paths."""
     parts: Sequence[str] = path.split("/")
     return any("/".join(parts[:count]) in written for count in range(1, len(parts) + 1))
 
 
 def _processor() -> str:
-    """The processor's name, on Linux that of /proc/cpuinfo."""
+    """Return the name of the processor, on Linux from /proc/cpuinfo."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

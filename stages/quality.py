@@ -1,4 +1,4 @@
-"""Mask-SSIM of a data set's fakes: `python -m stages.quality <dataset>`."""
+"""Compute the Mask-SSIM of a data set's fakes: `python -m stages.quality <dataset>`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The page to look at: `python -m stages.report`."""
+"""Build the HTML report: `python -m stages.report`."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from laanet_core.reporting.training_examples import training_examples
 from laanet_core.store.csv_io import read_table
 from laanet_core.store.writing import write_bytes
 from laanet_core.synthesis.contact_sheet import contact_sheet
-from stages.one_run import check_lock
 from stages.provenance import collect_provenance
+from stages.run_consistency import check_lock
 from stages.runner import PARAMS, run_stage
 
 TILE, LARGE_TILE = 144, 256
@@ -24,7 +24,7 @@ def report(params: Params, out: Path) -> None:
     """data/evaluation, reports/training, reports/experiments.csv, reports/robustness.csv, and crops and landmarks of the training set
     -> reports/index.html, reports/tables/table<n>.csv, reports/pseudo_fakes.png.
 
-    Comes last, and so looks whether all that dvc.lock has belongs together.
+    As the last stage, it also checks that all stages in dvc.lock are consistent.
     """
     check_lock(params, read_params(PARAMS))
     data, reports, name = Path("data"), Path("reports"), params.train.dataset

@@ -1,4 +1,4 @@
-"""What every stage does around its own line of work."""
+"""Common frame of all stages: parameters, input checks, staging of outputs, error messages."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from laanet_core.store.snapshot import Snapshot
 from laanet_core.store.staging import Staging
 from laanet_core.store.tracked import write_tracked
 from laanet_core.store.work_dir import work_root
-from stages.declared import Stage, read_stage
 from stages.dvc_lock import hold_dvc_lock
-from stages.made import check_code, check_inputs
-from stages.one_run import check_run
-from stages.yaml_words import in_yaml
+from stages.dvc_yaml import Stage, read_stage
+from stages.input_checks import check_code, check_inputs
+from stages.run_consistency import check_run
+from stages.yaml_text import in_yaml
 
 PARAMS = Path("params.yaml")
 
 
 def run_stage(stage: Callable[..., Callable[[], None] | None]) -> None:
-    """Call `stage(params, out, *command-line words)`, which makes its outputs under the folder `out`, then put them in their places.
+    """Call `stage(params, out, *command-line arguments)`, which writes its outputs below the folder `out`, and move them to their paths.
 
-    What the stage returns is called after that.
+    If the stage returns a function, that is called afterwards.
 
-    Parameters and inputs are noted first and compared last: were they changed meanwhile, the stage fails and leaves its outputs' places as
-    they were. What the user can fix becomes one sentence and exit status 1, Ctrl-C one sentence and exit status 130.
+    Parameters and inputs are recorded at the start and compared at the end: if they changed meanwhile, the stage fails and existing outputs
+    are left untouched. Errors that the user can fix are printed as one sentence with exit status 1, Ctrl-C as one with exit status 130.
     """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # no longer that of `stages`, which ends at once
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # replaces the one of `stages`, which ends at once
     end_with_pipeline()
     try:
         _run(stage)
@@ -63,10 +63,10 @@ def _run(stage: Callable[..., Callable[[], None] | None]) -> None:
     params, words = parse_params(values, PARAMS), sys.argv[1:]
     for word in words:
         if word not in params.datasets:
-            raise LaanetError(f"params.yaml has no data set '{word}'; name one of {', '.join(params.datasets)}.")
+            raise LaanetError(f"params.yaml has no data set '{word}'; choose one of {', '.join(params.datasets)}.")
     find_corruptions(params.robustness.corruptions)  # a wrong name is reported by the first stage, not after the training
     if os.environ.get("RANK", "0") != "0":
-        stage(params, Path(), *words)  # one of several processes of a training, of which the first one writes
+        stage(params, Path(), *words)  # another process of a distributed training; only rank 0 writes
         return
     check_run(values)
     script = Path(sys.argv[0]).stem
@@ -87,7 +87,7 @@ def _run(stage: Callable[..., Callable[[], None] | None]) -> None:
 
 
 def _check_params(values: Mapping[str, Any], declared: Stage) -> None:
-    """Raise LaanetError when a parameter that the stage depends on is not what it was when the stage started."""
+    """Raise LaanetError if a parameter that the stage depends on has changed since the stage started."""
     try:
         now = flatten(read_params(PARAMS))
     except LaanetError as error:
@@ -97,5 +97,5 @@ def _check_params(values: Mapping[str, Any], declared: Stage) -> None:
         if before.get(key) != now.get(key):
             raise LaanetError(
                 f"params.yaml: {key} was {in_yaml(before.get(key))} when this stage started and is {in_yaml(now.get(key))} now, so its "
-                "result is not kept; let other commands end ('laanet run' waits for them), set what you mean, then run again."
+                "result is not kept; wait for other commands to finish ('laanet run' does so), set the intended value, then run again."
             )

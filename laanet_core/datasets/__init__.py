@@ -1,1 +1,1 @@
-"""Data sets: one module a folder layout, each turning a folder into index rows."""
+"""Data sets: one module per folder layout, each of which converts a folder into index rows."""

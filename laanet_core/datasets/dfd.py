@@ -1,10 +1,10 @@
-"""DeepFakeDetection (Google and Jigsaw, 2019), which comes in FaceForensics++'s folders."""
+"""DeepFakeDetection (Google and Jigsaw, 2019), in the folder layout of FaceForensics++."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from laanet_core.datasets.entry import Entry, Layout
+from laanet_core.datasets.entry import Layout, LayoutEntry
 from laanet_core.datasets.ffpp import sequence_folder
 from laanet_core.datasets.files import videos_under
 from laanet_core.params import DatasetParams
@@ -16,26 +16,26 @@ TREE = (
 METHOD = "DeepFakeDetection"
 
 
-def find(root: Path, params: DatasetParams) -> list[Entry]:
-    """Videos of one compression, all of split test; the fake `AA_BB__scene__HASH` was made from `actors/AA__scene`, a video of actor AA.
+def find(root: Path, params: DatasetParams) -> list[LayoutEntry]:
+    """List the videos of one compression, all in split test; the source of fake `AA_BB__scene__HASH` is `actors/AA__scene`, of actor AA.
 
-    It comes without a list, so that only the number of its videos tells whether some are missing.
+    The data set has no list, so missing videos can only be detected by the number of videos.
     """
     entries = []
     originals = sequence_folder(root, "original_sequences/actors", params.compression)
     for path in videos_under(root / originals):
         video = f"actors/{Path(path).stem}"
-        entries.append(Entry(video, f"{originals}/{path}", 0, "real", "test", params.compression, person=video.partition("__")[0]))
+        entries.append(LayoutEntry(video, f"{originals}/{path}", 0, "real", "test", params.compression, person=video.partition("__")[0]))
     fakes = sequence_folder(root, f"manipulated_sequences/{METHOD}", params.compression)
     for path in videos_under(root / fakes):
         name = Path(path).stem
         source = f"actors/{source_name(name)}"
-        entries.append(Entry(f"{METHOD}/{name}", f"{fakes}/{path}", 1, METHOD, "test", params.compression, source))
+        entries.append(LayoutEntry(f"{METHOD}/{name}", f"{fakes}/{path}", 1, METHOD, "test", params.compression, source))
     return entries
 
 
 def source_name(fake: str) -> str:
-    """Name of the pristine video of a fake: `01_02__scene__HASH` -> `01__scene`."""
+    """Return the name of a fake's source video: `01_02__scene__HASH` -> `01__scene`."""
     actors, _, rest = fake.partition("__")
     return f"{actors.partition('_')[0]}__{rest.rpartition('__')[0]}"
 

@@ -1,10 +1,10 @@
-"""DFDC Preview (Dolhansky et al., 2019), which the paper calls DFDC: dataset.json beside its folders of videos."""
+"""DFDC Preview (Dolhansky et al., 2019), which the paper calls DFDC: dataset.json next to folders of videos."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from laanet_core.datasets.entry import Entry, Layout, stem
+from laanet_core.datasets.entry import Layout, LayoutEntry, stem
 from laanet_core.datasets.files import inside, read_json_table
 from laanet_core.errors import LaanetError
 from laanet_core.params import DatasetParams, Split
@@ -13,10 +13,10 @@ TREE = "dataset.json, original_videos/, method_A/ and method_B/"
 TABLE = "dataset.json"
 
 
-def find(root: Path, params: DatasetParams) -> list[Entry]:
-    """Records of dataset.json. It names the target's actor, who is seen in a real video, not the pristine video: no fake has a source.
+def find(root: Path, params: DatasetParams) -> list[LayoutEntry]:
+    """List the videos in dataset.json. Fakes have no source, because the file names only the target's actor; that is a real video's person.
 
-    Raises LaanetError when the file is missing or a label or set is unknown.
+    Raises LaanetError if the file is missing or a label or set is unknown.
     """
     entries = []
     for name, record in sorted(read_json_table(root / TABLE, TREE).items()):
@@ -29,7 +29,7 @@ def find(root: Path, params: DatasetParams) -> list[Entry]:
         method = path.partition("/")[0] if label == "fake" else "real"
         actor = record.get("target_id")
         person = str(actor) if label == "real" and actor is not None else ""
-        entries.append(Entry(stem(path), path, int(label == "fake"), method, split, person=person))
+        entries.append(LayoutEntry(stem(path), path, int(label == "fake"), method, split, person=person))
     return entries
 
 

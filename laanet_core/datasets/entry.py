@@ -1,4 +1,4 @@
-"""What a layout says of one video, and what it says of itself."""
+"""Types of folder layouts: the entry of a video, and the description of a layout."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from laanet_core.params import DatasetParams, Split
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One video as its layout knows it: `IndexRow` without what its bytes tell.
+class LayoutEntry:
+    """One video as described by a folder layout: an `IndexRow` without the size and digest of the file.
 
-    path: a video file, an image (one frame) or a folder of images (one a frame), relative to the root, with slashes;
-    person is empty where the layout does not tell who is seen.
+    path: a video file, an image (one frame) or a folder of images (one per frame), relative to the root, with slashes;
+    person: empty if the layout does not identify the person; other fields: see `IndexRow`.
     """
 
     video_id: str
@@ -29,21 +29,21 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """Split and label in words, `test fake`."""
+        """Split and label in words, e.g. `test fake`."""
         return f"{self.split} {'fake' if self.label else 'real'}"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A form of folder.
+    """A folder layout.
 
-    find: entries of a root, those that its lists name and that are not there too; raises LaanetError for what it cannot make sense of;
-    tree: what the root should hold, in words; official: it is known which videos there should be, so that a missing one is told;
-    published: number of videos of a kind (`test fake`, or `in all`), as its makers give it; selective: other videos in the root than
-    those it lists are left out; cropped: its pictures are face crops.
+    find: lists the entries of a root, including listed videos that are missing; raises LaanetError for a malformed folder or list;
+    tree: description of the expected content of the root; official: whether the complete set of videos is known, so that missing ones are
+    an error; published: kind (`test fake`, or `in all`) -> published number of videos; selective: whether videos in the root may be
+    unlisted, which are then skipped; cropped: whether the images are face crops.
     """
 
-    find: Callable[[Path, DatasetParams], list[Entry]]
+    find: Callable[[Path, DatasetParams], list[LayoutEntry]]
     tree: str
     official: bool = True
     published: Mapping[str, int] = field(default_factory=dict)
@@ -52,5 +52,5 @@ class Layout:
 
 
 def stem(path: str) -> str:
-    """A path without its suffix, the usual video id; a name whose suffix is no video's or image's, such as a folder's, is whole."""
+    """Return a path without the suffix of a video or image, the usual video id; other paths, e.g. of folders, are returned unchanged."""
     return str(PurePosixPath(path).with_suffix("")) if PurePosixPath(path).suffix.lower() in MEDIA_SUFFIXES else path

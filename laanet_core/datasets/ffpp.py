@@ -1,11 +1,11 @@
-"""FaceForensics++ (Roessler et al., 2019), in the folders of its own download script."""
+"""FaceForensics++ (Roessler et al., 2019), in the folder layout of its download script."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import get_args
 
-from laanet_core.datasets.entry import Entry, Layout
+from laanet_core.datasets.entry import Layout, LayoutEntry
 from laanet_core.datasets.files import read_json, videos_under
 from laanet_core.errors import LaanetError
 from laanet_core.params import DatasetParams, Split
@@ -18,10 +18,10 @@ TREE = (
 PUBLISHED = {"train real": 720, "train fake": 2880, "val real": 140, "val fake": 560, "test real": 140, "test fake": 560}
 
 
-def find(root: Path, params: DatasetParams) -> list[Entry]:
-    """Videos of one compression that the official lists give: of a pair (a, b), `youtube/a`, `youtube/b`, and `a_b`, `b_a` of each method.
+def find(root: Path, params: DatasetParams) -> list[LayoutEntry]:
+    """List the videos of one compression by the official lists: a pair (a, b) means `youtube/a`, `youtube/b`, and `a_b`, `b_a` per method.
 
-    The fake `a_b` was made from `youtube/a`. Raises LaanetError when a list is missing or malformed, or a video is in none of them.
+    The source of fake `a_b` is `youtube/a`. Raises LaanetError if a list is missing or malformed, or a video is in no list.
     """
     pairs = read_splits(root / "splits")
     reals = {name: split for pair, split in pairs.items() for name in pair}
@@ -32,24 +32,24 @@ def find(root: Path, params: DatasetParams) -> list[Entry]:
     return entries
 
 
-def _entries(root: Path, sequences: str, names: dict[str, Split], compression: str) -> list[Entry]:
-    """Entries of one kind of videos: those that are there, then those of `names` that are not."""
+def _entries(root: Path, sequences: str, names: dict[str, Split], compression: str) -> list[LayoutEntry]:
+    """List the videos of one kind: those that exist, then those in `names` that do not."""
     method, folder = sequences.partition("/")[2], sequence_folder(root, sequences, compression)
-    there = [f"{folder}/{path}" for path in videos_under(root / folder)]
-    found = {Path(path).stem for path in there}
+    existing = [f"{folder}/{path}" for path in videos_under(root / folder)]
+    existing_names = {Path(path).stem for path in existing}
     entries = []
-    for path in [*there, *(f"{folder}/{name}.mp4" for name in names if name not in found)]:
+    for path in [*existing, *(f"{folder}/{name}.mp4" for name in names if name not in existing_names)]:
         name = Path(path).stem
         if name not in names:
-            raise LaanetError(f"{root / path}: video {name} is in no list of {root / 'splits'}; restore the official lists.")
+            raise LaanetError(f"{root / path}: video {name} is not in any list in {root / 'splits'}; restore the official lists.")
         label = int(method in METHODS)
         source = f"youtube/{name.partition('_')[0]}" if label else ""
-        entries.append(Entry(f"{method}/{name}", path, label, method if label else "real", names[name], compression, source))
+        entries.append(LayoutEntry(f"{method}/{name}", path, label, method if label else "real", names[name], compression, source))
     return entries
 
 
 def read_splits(folder: Path) -> dict[tuple[str, str], Split]:
-    """Pair of ids -> its split; raises LaanetError for a missing or malformed list, or an id that stands in two pairs."""
+    """Read the lists: pair of ids -> split; raises LaanetError for a missing or malformed list, or an id in two pairs."""
     splits: dict[tuple[str, str], Split] = {}
     seen: set[str] = set()
     for split in get_args(Split):
@@ -57,25 +57,25 @@ def read_splits(folder: Path) -> dict[tuple[str, str], Split]:
         for pair in _read_pairs(path):
             for name in pair:
                 if name in seen:
-                    raise LaanetError(f"{path}: video {name} is in another pair too, here or in another list; restore the official lists.")
+                    raise LaanetError(f"{path}: video {name} is in two pairs, of this or several lists; restore the official lists.")
                 seen.add(name)
             splits[pair] = split
     return splits
 
 
 def _read_pairs(path: Path) -> list[tuple[str, str]]:
-    """The pairs of one list; raises LaanetError where there is anything else."""
+    """Read the pairs of one list; raises LaanetError if it is malformed."""
     loaded = read_json(path, TREE)
     if not isinstance(loaded, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in loaded):
-        raise LaanetError(f"{path}: is no list of pairs of ids; restore the official list.")
+        raise LaanetError(f"{path}: is not a list of pairs of ids; restore the official list.")
     for name in (name for pair in loaded for name in pair):
         if not isinstance(name, str) or not name.isalnum():
-            raise LaanetError(f"{path}: found {name!r}, and an id is of letters and digits, such as '000'; restore the official list.")
+            raise LaanetError(f"{path}: found {name!r}, but an id has only letters and digits, such as '000'; restore the official list.")
     return [(one, two) for one, two in loaded]
 
 
 def sequence_folder(root: Path, sequences: str, compression: str) -> str:
-    """Folder, relative to the root, of the videos of one kind and compression; c0 is called `raw` where no folder is called so."""
+    """Return the folder, relative to the root, of one kind and compression of videos; for c0, `raw` unless a folder `c0` exists."""
     name = "raw" if compression == "c0" and not (root / sequences / "c0" / "videos").is_dir() else compression
     return f"{sequences}/{name}/videos"
 

@@ -1,26 +1,26 @@
-"""Your own videos and images: a folder of real ones and a folder of fakes, a folder for each pair, or a table."""
+"""The user's own videos and images: a folder of real and a folder of fake ones, one folder per pair, or a table."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from laanet_core.datasets.entry import Entry, Layout, stem
+from laanet_core.datasets.csv_listing import read_listing
+from laanet_core.datasets.entry import Layout, LayoutEntry, stem
 from laanet_core.datasets.files import videos_under
-from laanet_core.datasets.listed import read_listing
 from laanet_core.errors import LaanetError
 from laanet_core.formats import IMAGE_SUFFIXES, MEDIA_SUFFIXES
 from laanet_core.params import DatasetParams
 
 TREE = (
-    "real/**/<name>.mp4 and fake/**/<name>.mp4, where a fake named as a real video (or so named inside fake/<method>/) is paired with it; "
+    "real/**/<name>.mp4 and fake/**/<name>.mp4, where a fake is paired with the real video of the same name (also inside fake/<method>/); "
     "or <name>/real.mp4 and <name>/fake.mp4; images such as <name>.png likewise; or index.csv with columns path, label (0 real, 1 fake) "
-    "and, if wanted, method, split, source, person"
+    "and optionally method, split, source, person"
 )
 TABLE = "index.csv"
 
 
-def find(root: Path, params: DatasetParams) -> list[Entry]:
-    """Entries of a folder in one of the three forms of TREE, all of split test unless the table says otherwise."""
+def find(root: Path, params: DatasetParams) -> list[LayoutEntry]:
+    """List the videos of a folder in one of the three forms of TREE; the split is test unless the table specifies it."""
     if (root / TABLE).is_file():
         return read_listing(root, TABLE)
     if (root / "real").is_dir() or (root / "fake").is_dir():
@@ -28,30 +28,30 @@ def find(root: Path, params: DatasetParams) -> list[Entry]:
     return _pairs(root)
 
 
-def _two_folders(root: Path) -> list[Entry]:
-    """`real/**` and `fake/**`; the method is the first folder under `fake`, where there is one. An image pairs with an image only."""
-    entries = [Entry(f"real/{stem(path)}", f"real/{path}", 0, "real", "test") for path in videos_under(root / "real", MEDIA_SUFFIXES)]
+def _two_folders(root: Path) -> list[LayoutEntry]:
+    """List `real/**` and `fake/**`; the method is the first folder under `fake`, if any. Images are only paired with images."""
+    entries = [LayoutEntry(f"real/{stem(path)}", f"real/{path}", 0, "real", "test") for path in videos_under(root / "real", MEDIA_SUFFIXES)]
     reals = {(entry.video_id.removeprefix("real/"), _is_image(entry.path)): entry.video_id for entry in entries}
     for path in videos_under(root / "fake", MEDIA_SUFFIXES):
         name = stem(path)
         method, _, inner = name.partition("/") if "/" in name else ("fake", "", "")
         source = reals.get((name, _is_image(path))) or reals.get((inner, _is_image(path))) or ""
-        entries.append(Entry(f"fake/{name}", f"fake/{path}", 1, method, "test", source_id=source))
+        entries.append(LayoutEntry(f"fake/{name}", f"fake/{path}", 1, method, "test", source_id=source))
     return entries
 
 
-def _pairs(root: Path) -> list[Entry]:
-    """`<name>/real.*` and `<name>/fake.*`."""
+def _pairs(root: Path) -> list[LayoutEntry]:
+    """List `<name>/real.*` and `<name>/fake.*`."""
     entries = []
     paths = [path for path in videos_under(root, MEDIA_SUFFIXES) if Path(path).stem in {"real", "fake"} and "/" in path]
-    known = {(stem(path), _is_image(path)) for path in paths}
+    existing = {(stem(path), _is_image(path)) for path in paths}
     for path in paths:
         label = int(Path(path).stem == "fake")
         source = str(Path(path).parent / "real") if label else ""
-        paired = (source, _is_image(path)) in known
-        entries.append(Entry(stem(path), path, label, "fake" if label else "real", "test", source_id=source if paired else ""))
+        paired = (source, _is_image(path)) in existing
+        entries.append(LayoutEntry(stem(path), path, label, "fake" if label else "real", "test", source_id=source if paired else ""))
     if not entries:
-        raise LaanetError(f"{root}: holds no videos or images of real and fake; it should hold {TREE}.")
+        raise LaanetError(f"{root}: contains no real or fake videos or images; it should hold {TREE}.")
     return entries
 
 

@@ -1,4 +1,4 @@
-"""The index: one row a video, with what it is, where it is and whom it pairs with."""
+"""The index of a data set: one row per video with its path, labels and source video."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from laanet_core.store.csv_io import read_table, write_table
 class IndexRow:
     """One video of a data set.
 
-    video_id: path inside the data set without suffix, unique; path: of a video, an image (one frame) or a folder of images, relative to
-    the data set's root; label: 0 real, 1 fake; method: manipulation, or `real`; compression: c0, c23, c40 or empty; split: train, val or
-    test; source_id: video_id of a fake's pristine video, else empty; person: name of the person whose face the video shows, unique
-    within the data set, so that videos of one person share it, by default the video's own id; size_bytes, digest: of the file and its
-    SHA-256, of a folder the sum of its files and the SHA-256 of their names and contents.
+    video_id: path inside the data set without suffix, unique; path: path of a video, an image (one frame) or a folder of images, relative
+    to the data set's root; label: 0 real, 1 fake; method: manipulation, or `real`; compression: c0, c23, c40 or empty; split: train, val
+    or test; source_id: video_id of a fake's source video (the real video it was made from), else empty; person: identifier of the person
+    shown, shared by all videos of that person in the data set, by default the video_id; size_bytes, digest: size and SHA-256 of the file;
+    for a folder, the total size of its files and the SHA-256 of their names and contents.
     """
 
     video_id: str
@@ -34,24 +34,24 @@ class IndexRow:
 
 
 STORED = ("points", "frames", "faces")
-"""What the landmarks' HDF5 file has under a video's name."""
+"""Names of the HDF5 objects stored under a video_id in the landmarks file."""
 COLUMNS = [field.name for field in fields(IndexRow)]
 
 
 def write_index(path: Path, rows: list[IndexRow]) -> None:
-    """Write an index sorted by video_id; raises LaanetError for a repeated video_id or path, and for ids that collide."""
+    """Write an index sorted by video_id; raises LaanetError for duplicate ids or paths, and for ids that collide in storage."""
     ordered = sorted(rows, key=lambda row: row.video_id)
     for first, second in itertools.pairwise(ordered):
         if first.path == second.path:
             raise LaanetError(f"{first.path} is listed twice; remove one of the lines.")
         if first.video_id == second.video_id:
-            raise LaanetError(f"{second.path} and {first.path} are both video '{first.video_id}'; rename one of them.")
+            raise LaanetError(f"{second.path} and {first.path} have the same video id '{first.video_id}'; rename one of them.")
     _refuse_collisions(ordered)
     write_table(path, COLUMNS, map(vars, ordered))
 
 
 def _refuse_collisions(rows: list[IndexRow]) -> None:
-    """Refuse a video whose name as a folder is what is stored of another: `x/points` in the HDF5 file, `x.tar/y` among the shards."""
+    """Raise LaanetError if the storage path of a video is inside that of another: given `x`, `x/points` in HDF5 and `x.tar/y` in shards."""
     paths = {row.video_id: row.path for row in rows}
     for row in rows:
         parts = row.video_id.split("/")
@@ -63,7 +63,7 @@ def _refuse_collisions(rows: list[IndexRow]) -> None:
 
 
 def read_index(path: Path) -> list[IndexRow]:
-    """Read an index; raises LaanetError when it is missing or malformed."""
+    """Read an index; raises LaanetError if it is missing or malformed."""
     rows = read_table(path, COLUMNS)
     try:
         return [IndexRow(**{**row, "label": int(row["label"]), "size_bytes": int(row["size_bytes"])}) for row in rows]  # type: ignore[arg-type]

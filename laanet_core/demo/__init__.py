@@ -1,1 +1,1 @@
-"""The embedded demo data set: clips of real people out of pinned packages, and face swaps made from them."""
+"""The embedded demo data set: clips of real people from pinned packages, and face swaps made from them."""

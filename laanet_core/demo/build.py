@@ -1,7 +1,7 @@
-"""Make the demo data set: real clips, and face swaps beside the clips they were made from.
+"""Construction of the demo data set: real clips, and face swaps together with the clips they were made from.
 
-A fake and its pristine clip are encoded in the same way from the same decoded frames, so that a second compression cannot
-give a fake away. Every file is an item of the work folder: a run that was cut off goes on where it was.
+A fake and its source clip are encoded with the same settings from the same decoded frames, so that a second compression cannot
+reveal a fake. Every file is an item of the work folder, so an interrupted run can be resumed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ASSETS = ("retinaface_mobilenet", "dlib_68_landmarks")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes the frames of one clip; all of a worker's task but the clip's media are data."""
+    """Everything that determines the frames of one clip. media: file of the clip's video or image."""
 
     clip: Clip
     media: Path
@@ -52,7 +52,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Swap:
-    """A worker's task of one face swap: both clips and the files of their tracks."""
+    """Task of a worker: one face swap with both clips and the files of their landmark tracks."""
 
     fake: Fake
     target: Recipe
@@ -62,11 +62,11 @@ class Swap:
 
 
 def build_demo(params: DemoParams, seed: int, paths: Mapping[str, str], assets: Path, out: Path, work: Path, executor: Executor) -> None:
-    """Write the demo data set into `out` and its list of files into `out` + `.json`.
+    """Write the demo data set to `out` and its list of files to `out` + `.json`.
 
-    paths: the user's own files for pinned media; assets: folder with RetinaFace and dlib's predictor; out: emptied first;
-    work: folder of unfinished work. When `params.enabled` is false `out` holds only a note.
-    Raises LaanetError for media that cannot be had.
+    paths: local files of the user for pinned media; assets: folder with RetinaFace and dlib's predictor; out: emptied first;
+    work: the work folder. If `params.enabled` is false, `out` contains only a note.
+    Raises LaanetError for media that cannot be obtained.
     """
     if params.enabled:
         media = fetch_pinned([clip.media for clip in CLIPS], paths, work / "assets")
@@ -79,29 +79,29 @@ def build_demo(params: DemoParams, seed: int, paths: Mapping[str, str], assets: 
 
 
 def _make_clips(recipes: Mapping[str, Recipe], work: Path, executor: Executor) -> dict[str, Path]:
-    """Path inside the data set -> finished video, of every clip."""
+    """Encode every real clip; return path in the data set -> finished video."""
     keys = {recipe.clip.path: _key(recipe, _make_clip) for recipe in recipes.values()}
     tasks = {recipe.clip.path: recipe for recipe in recipes.values()}
     return _run(WorkDir("demo/clips", work), keys, _make_clip, tasks, executor, "demo clips")
 
 
 def _key(recipe: Recipe, make: Callable[[Any, Path], None]) -> str:
-    """Key of an item that a function makes from a recipe's frames."""
+    """Return the key of the item that `make` computes from the frames of a recipe."""
     parts = {"clip": asdict(recipe.clip), "media": PINNED[recipe.clip.media].sha256, "params": recipe.params.model_dump()}
     return item_key(**parts, seed=recipe.seed, code=code_key(make))
 
 
 def _make_tracks(recipes: Mapping[str, Recipe], assets: Path, work: Path, executor: Executor) -> dict[str, Path]:
-    """Clip's name -> file of its landmarks over time, of every clip that plays in a face swap."""
-    players = {name for fake in FAKES for name in (fake.target, fake.donor)}
+    """Track the face in every clip used in a face swap; return clip name -> file of its landmarks over time."""
+    clips = {name for fake in FAKES for name in (fake.target, fake.donor)}
     models = [file_digest(file) for name in ASSETS for file in sorted((assets / name).glob("*"))]
-    keys = {name: item_key(frames=_key(recipes[name], _make_track), models=models) for name in sorted(players)}
+    keys = {name: item_key(frames=_key(recipes[name], _make_track), models=models) for name in sorted(clips)}
     tasks = {name: (recipes[name], assets) for name in keys}
     return _run(WorkDir("demo/tracks", work), keys, _make_track, tasks, executor, "demo landmarks")
 
 
 def _make_fakes(recipes: Mapping[str, Recipe], tracks: Mapping[str, Path], work: Path, executor: Executor) -> dict[str, Path]:
-    """Path inside the data set -> finished video, of every face swap."""
+    """Encode every face swap; return path in the data set -> finished video."""
     tasks = {
         fake.path: Swap(fake, recipes[fake.target], recipes[fake.donor], tracks[fake.target], tracks[fake.donor]) for fake in FAKES
     }  # fmt: skip
@@ -116,7 +116,7 @@ def _make_fakes(recipes: Mapping[str, Recipe], tracks: Mapping[str, Path], work:
 def _run(
     work: WorkDir, keys: Mapping[str, str], make: Callable[[Any, Path], None], tasks: Mapping[str, Any], executor: Executor, label: str
 ) -> dict[str, Path]:
-    """Make the items of one step while no one else writes there."""
+    """Compute the items of one step under its lock."""
     with work.lock():
         return run_items(work, keys, make, tasks, executor, label)
 
@@ -131,13 +131,13 @@ def _make_track(task: tuple[Recipe, Path], path: Path) -> None:
     recipe, assets = task
     track = track_face(recipe.frames(), assets)
     if not np.isfinite(track).any():
-        raise LaanetError(f"demo clip '{recipe.clip.name}': no face was found in it; remove data/assets and run 'dvc repro assets'.")
+        raise LaanetError(f"demo clip '{recipe.clip.name}': no face was found; remove data/assets and run 'dvc repro assets'.")
     with path.open("wb") as file:
         np.save(file, track, allow_pickle=False)
 
 
 def _make_fake(swap: Swap, path: Path) -> None:
-    """Encode one face swap; frames in which the target has no face stay as they are."""
+    """Encode one face swap; frames in which the target has no face are left unchanged."""
     donor, track = _donor_face(swap), np.load(swap.target_track, allow_pickle=False)
     triangles = triangulate(control_points(np.nanmean(track, axis=0)))
     frames = [
@@ -148,14 +148,14 @@ def _make_fake(swap: Swap, path: Path) -> None:
 
 
 def _donor_face(swap: Swap) -> FaceImage:
-    """The donor's first frame with a face: one picture for the whole fake, so that nothing flickers."""
+    """Return the donor's first frame with a face; one image is used for the entire fake to avoid flicker."""
     track = np.load(swap.donor_track, allow_pickle=False)
     number = int(np.flatnonzero(np.isfinite(track).all(axis=(1, 2)))[0])
     return FaceImage(swap.donor.frames()[number], control_points(track[number]))
 
 
 def _assemble(files: Mapping[str, Path], out: Path) -> None:
-    """Link the finished files into the data set, and write its table, or a note, and the list of its files."""
+    """Link the finished files into the data set, and write its table (or a note if there are none) and the list of its files."""
     clear_output(out)
     for path, item in files.items():
         link_item(item, out / path)
@@ -168,7 +168,7 @@ def _assemble(files: Mapping[str, Path], out: Path) -> None:
 
 
 def _clip_row(clip: Clip) -> dict[str, Any]:
-    """Row of a real clip."""
+    """Create the table row of a real clip."""
     pinned = PINNED[clip.media]
     origin = f"{pinned.package.name} {pinned.package.version}: {pinned.member}"
     return {
@@ -177,7 +177,7 @@ def _clip_row(clip: Clip) -> dict[str, Any]:
 
 
 def _fake_row(fake: Fake) -> dict[str, Any]:
-    """Row of a face swap."""
+    """Create the table row of a face swap."""
     clips = {clip.name: clip for clip in CLIPS}
     target, donor = clips[fake.target], clips[fake.donor]
     return {

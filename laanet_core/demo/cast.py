@@ -1,4 +1,4 @@
-"""Who plays in the demo: its clips and its face swaps, as data."""
+"""Content of the demo: its clips and face swaps, as data."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Method = Literal["feather", "poisson"]
 
 @dataclass(frozen=True)
 class Clip:
-    """A real clip: a part of a video, or a still picture under a moving camera.
+    """A real clip: a section of a video, or a still image seen by a simulated moving camera.
 
-    media: name in `pinned.MEDIA`; size: width and height of the clip in pixels; view: centre x, centre y and width of the part
-    of the picture that is shown, in its pixels; start: for a video, whose view stands still, its first frame, or
-    middle: the frame in its middle; person: whose face, which names one split only, or empty.
+    person: identifier of the person shown, who appears in one split only, or empty; media: name in `pinned.MEDIA`; size: width and height
+    of the clip in pixels; view: centre x, centre y and width of the visible part of the image, in its pixels; start: first frame, or
+    middle: middle frame of the section of a video (for which the view does not move); both None for an image.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Typed parameters: one file for each section of params.yaml. Units are given in the docstrings."""
+"""Typed parameters, one module per section of params.yaml. Units are given in the docstrings."""
 
 from laanet_core.params.assets import AssetsParams
 from laanet_core.params.augment import AugmentParams

@@ -6,6 +6,6 @@ from laanet_core.params.section import Section
 
 
 class AssetsParams(Section):
-    """paths: asset name -> a file that the user already has, used instead of a download."""
+    """Third-party files. paths: asset name -> local file to use instead of downloading it."""
 
     paths: dict[str, str] = {}

@@ -8,11 +8,12 @@ from laanet_core.params.section import Blurs, Deviations, Fractions, Probability
 
 
 class AugmentParams(Section):
-    """Augmentations of a real image and its fake alike (paper, sec. 4.1). The paper names them; their values are this project's.
+    """Augmentations applied identically to a real image and its fake (paper, sec. 4.1, which names them but gives no values).
 
-    flip, crop, scale, erase, colour, noise, blur, jpeg: probability of each. crop_side: side of the part that is shown, over the image's;
-    scale_by: zoom about the centre; erase_side: sides of the erased rectangle, over the image's; contrast, brightness, saturation: +-
-    parts; hue: +- radians; noise_deviation: grey levels; blur_sigma: pixels; jpeg_quality: of libjpeg's scale.
+    Ranges are [low, high]. flip, crop, scale, erase, colour, noise, blur, jpeg: probability of each augmentation; crop_side: side of the
+    crop as a fraction of the image's; scale_by: zoom factor about the centre; erase_side: sides of the erased rectangle as fractions of the
+    image's; contrast, brightness, saturation: maximum relative change (+-); hue: maximum change (+-) in radians; noise_deviation: standard
+    deviation in grey levels; blur_sigma: pixels; jpeg_quality: libjpeg quality, 1 to 100.
     """
 
     flip: Probability = 0.5

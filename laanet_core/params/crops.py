@@ -12,9 +12,12 @@ DetectorName = Literal["retinaface_mobilenet", "retinaface_resnet50"]
 
 
 class CropsParams(Section):
-    """enlarge: side of the crop over the longer side of the face box; size: pixels of a crop's side, a multiple of 32;
-    faces: the largest face of a frame or all; min_score: detector confidence below which there is no face;
-    max_side: longer side in pixels at which faces are searched."""
+    """Face detection and cropping.
+
+    enlarge: side of the crop relative to the longer side of the face box; size: side of a crop in pixels, a multiple of 32;
+    faces: keep the largest face of a frame or all of them; min_score: minimum detector confidence of a face;
+    max_side: frames are shrunk to this longer side in pixels before detection.
+    """
 
     detector: DetectorName
     enlarge: float = Field(ge=1, le=4)

@@ -13,12 +13,12 @@ class DatasetParams(Section):
     """One data set, named by its key under `datasets`.
 
     root: folder of the data set, absolute or relative to the project.
-    layout: folder layout (`laanet_core.datasets`), by default the key itself where a layout has that name, else `folder`;
-    `adapter`, its name in earlier versions, is read too.
-    compression: which compression of a data set that has several (FF++, DFD, lists of DeepfakeBench).
-    partial: go on with an official data set of which videos are missing; those that its lists name are rows with a status.
-    cropped: its pictures are face crops already, and nothing is to be cropped; by default what the layout says.
-    listing: JSON list of the layout `deepfakebench`, absolute or relative to root.
+    layout: folder layout (`laanet_core.datasets`); default: the layout with the same name as the key, else `folder`. The old name
+    `adapter` of this parameter is also accepted.
+    compression: compression level to use, for data sets with several (FF++, DFD, DeepfakeBench lists).
+    partial: accept an official data set with missing videos; listed videos that are missing become rows with a status.
+    cropped: whether the images are face crops already and need no cropping; default: as defined by the layout.
+    listing: JSON list for the layout `deepfakebench`, absolute or relative to root.
     """
 
     root: str

@@ -8,7 +8,7 @@ from laanet_core.params.section import Section
 
 
 class DemoParams(Section):
-    """The embedded data set. enabled: build it; seconds: length of a clip; crf: H.264 quality of its files."""
+    """The embedded demo data set. enabled: whether to build it; seconds: length of each clip; crf: H.264 constant rate factor."""
 
     enabled: bool
     seconds: float = Field(gt=0)

@@ -10,13 +10,13 @@ from laanet_core.params.section import Section, Split
 
 
 class EvaluateParams(Section):
-    """How videos are scored and measured.
+    """Scoring of videos and computation of measures.
 
-    checkpoint: the network that scores, by default the trained one; split: which videos are scored; batch_size: crops a GPU pass;
-    average: what is averaged over a video's frames, probabilities of fake or logits; flip: score each crop mirrored as well, and average;
-    calibration: which of the checkpoint's calibrations turns a logit into a probability; threshold: probability from which a video is
-    called fake, for the measures that need one; bootstrap: resamples of the 95 % intervals; gallery: crops shown in the report for each
-    data set.
+    checkpoint: checkpoint of the network, the trained one by default; split: split to score; batch_size: crops per forward pass;
+    average: whether probabilities or logits are averaged over the frames of a video; flip: also score each crop mirrored and average both;
+    calibration: calibration stored in the checkpoint that converts logits to probabilities; threshold: probability from which a video
+    counts as fake, for measures that need one; bootstrap: number of bootstrap resamples for the 95 % confidence intervals;
+    gallery: number of crops per data set shown in the report.
     """
 
     checkpoint: str

@@ -1,4 +1,4 @@
-"""The file params.yaml: all sections together, read and checked."""
+"""Reading and validation of the complete params.yaml."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from laanet_core.params.train import TrainParams
 
 
 class Params(Section):
-    """The whole of params.yaml. lambda1, lambda2: weights of the heat-map and consistency losses (Eq. 8)."""
+    """Content of params.yaml. lambda1, lambda2: weights of the heat-map and consistency losses (Eq. 8)."""
 
     seed: int = Field(ge=0)
     lambda1: float = Field(ge=0)
@@ -57,12 +57,12 @@ class Params(Section):
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and check a params file; raises LaanetError that names the file, the key, the value and what is allowed."""
+    """Read and validate a params file; raises LaanetError with the file, the key, the value and what is allowed."""
     return parse_params(read_params(path), path)
 
 
 def read_params(path: Path) -> dict[str, Any]:
-    """The content of a params file as it stands there; raises LaanetError when it is missing or no mapping in YAML."""
+    """Read a params file without validation; raises LaanetError if it is missing or not a YAML mapping."""
     try:
         loaded: Any = yaml.safe_load(path.read_text())
     except FileNotFoundError:
@@ -77,7 +77,7 @@ def read_params(path: Path) -> dict[str, Any]:
 
 
 def parse_params(values: dict[str, Any], path: Path) -> Params:
-    """Check the content of a params file; raises LaanetError as `load_params` does."""
+    """Validate the content of a params file; raises LaanetError as `load_params` does."""
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -85,7 +85,7 @@ def parse_params(values: dict[str, Any], path: Path) -> Params:
 
 
 def describe(error: ValidationError) -> str:
-    """One sentence for the first of a validation's errors, with its key, the value found and the rule broken."""
+    """Describe the first validation error in one sentence with its key, the value found and the violated rule."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the file"
     if first["type"] == "extra_forbidden":

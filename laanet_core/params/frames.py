@@ -10,7 +10,7 @@ from laanet_core.params.section import Section, Split
 
 
 class FramesParams(Section):
-    """count: frames sampled a video, by split; minimum: fewer decodable frames than this is `too_few_frames`."""
+    """Frame sampling. count: number of frames per video, by split; minimum: with fewer decodable frames the status is `too_few_frames`."""
 
     count: dict[Split, Annotated[int, Field(ge=1)]]
     minimum: int = Field(ge=1)

@@ -10,9 +10,8 @@ from laanet_core.params.section import Section
 
 
 class QualityParams(Section):
-    """bins: ascending edges of the Mask-SSIM bins, the last bin closed on both sides; quantiles: instead of these edges, so many bins
-    with the same number of fakes each;
-    forehead: how far the head mask reaches above the eyebrows, in distances from the brows to the chin."""
+    """Mask-SSIM. bins: ascending edges of the bins, the last bin includes both edges; quantiles: use this many bins with equal numbers of
+    fakes instead of `bins`; forehead: height of the head mask above the eyebrows, relative to the distance from brows to chin."""
 
     bins: list[float] = Field(min_length=2)
     quantiles: int | None = Field(default=None, ge=2, le=20)

@@ -1,4 +1,4 @@
-"""What all sections of params.yaml share: their base class, and the types of their values."""
+"""Base class and value types shared by all sections of params.yaml."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _Number = TypeVar("_Number", int, float)
 
 
 def _ascending(bounds: list[_Number]) -> list[_Number]:
-    """A range (low, high) as it is; refuses one that is upside down."""
+    """Return a range [low, high] unchanged; raises ValueError if low > high."""
     if bounds[0] > bounds[1]:
         raise ValueError(f"a range is given as [low, high], found {bounds}")
     return bounds
 
 
-_ARange = (Field(min_length=2, max_length=2), AfterValidator(_ascending))
-Scales = Annotated[list[Annotated[float, Field(ge=0.2, le=5)]], *_ARange]
-Fractions = Annotated[list[Annotated[float, Field(gt=0, le=1)]], *_ARange]
-Deviations = Annotated[list[Annotated[float, Field(gt=0, le=100)]], *_ARange]
-Blurs = Annotated[list[Annotated[float, Field(gt=0, le=10)]], *_ARange]
-Kernels = Annotated[list[Annotated[int, Field(ge=1, le=99)]], *_ARange]
-Qualities = Annotated[list[Annotated[int, Field(ge=1, le=100)]], *_ARange]
+_RANGE = (Field(min_length=2, max_length=2), AfterValidator(_ascending))
+Scales = Annotated[list[Annotated[float, Field(ge=0.2, le=5)]], *_RANGE]
+Fractions = Annotated[list[Annotated[float, Field(gt=0, le=1)]], *_RANGE]
+Deviations = Annotated[list[Annotated[float, Field(gt=0, le=100)]], *_RANGE]
+Blurs = Annotated[list[Annotated[float, Field(gt=0, le=10)]], *_RANGE]
+Kernels = Annotated[list[Annotated[int, Field(ge=1, le=99)]], *_RANGE]
+Qualities = Annotated[list[Annotated[int, Field(ge=1, le=100)]], *_RANGE]
 
 
 class Section(BaseModel):
-    """Base of every section: an unknown key is an error, values are never changed after loading."""
+    """Base class of every section: unknown keys are an error, and values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -12,16 +12,18 @@ Hull = Literal["full", "extended", "components", "face"]
 
 
 class SbiParams(Section):
-    """Self-blended images (docs/paper_and_official.md, section 5). Ranges are drawn from evenly; +-x is a range from -x to x.
+    """Self-blended images (docs/paper_and_official.md, section 5). Values are drawn uniformly from ranges; +-x is the range [-x, x].
 
-    change_source: probability that the colours of the source are changed, and not those of the target;
-    rgb_shift: +- grey levels a channel, with rgb_shift_probability; hue: +- 8-bit steps of two degrees;
-    saturation, brightness, contrast: +- parts;
-    pixelate_probability: of a coarser image, else a sharper one; pixelate: factors, one of which makes the blocks; sharpen: amount;
-    shift_x, shift_y: +- parts of the crop's sides that source and mask are moved by; scale: their scale, from this to 1 over it;
-    mask_scale: resolution at which the mask is softened, over the crop's; mask_kernel: odd pixels of its first blur;
-    mask_precision: `uint8` keeps the softened area near .99 of the hull, `float` shrinks it to .76 to .89, the more the smaller the hull;
-    blend_ratios: one of them scales the mask.
+    change_source: probability of changing the colours of the source instead of the target;
+    rgb_shift: shift per channel in grey levels (+-), applied with probability rgb_shift_probability; hue: shift (+-) in OpenCV's 8-bit
+    steps of two degrees; saturation, brightness, contrast: relative change (+-);
+    pixelate_probability: probability of pixelating the image, which is sharpened otherwise; pixelate: candidate downscaling factors;
+    sharpen: amount of sharpening;
+    shift_x, shift_y: translation (+-) of source and mask as fractions of the crop's width and height; scale: their scale is drawn from
+    [scale, 1 / scale];
+    mask_scale: resolution at which the mask is softened, relative to the crop's; mask_kernel: odd kernel size in pixels of its first blur;
+    mask_precision: with `uint8` the softened area stays near 0.99 of the hull, with `float` it shrinks to 0.76-0.89, more for small hulls;
+    blend_ratios: candidate factors by which the mask is multiplied.
     """
 
     change_source: Probability = 0.5
@@ -44,12 +46,13 @@ class SbiParams(Section):
 
 
 class BiParams(Section):
-    """Blended images of two people (docs/paper_and_official.md, section 5). Ranges are drawn from evenly.
+    """Blended images of two people (docs/paper_and_official.md, section 5). Values are drawn uniformly from ranges.
 
-    neighbours: at most so many faces of other people, those with the nearest landmarks, from which the foreground is drawn;
-    mean_colour: probability that the foreground takes over the background's mean colour alone, and not its mean and deviation in Lab;
-    warp: deviation, in parts of the crop's side, by which the corners of a grid of warp_cells a side are moved, and the mask between them
-    by an affine map a triangle; erode: probability that the mask is eroded and not dilated; edge_kernel: odd pixels of that.
+    neighbours: the foreground is drawn from at most this many faces of other people, those with the nearest landmarks;
+    mean_colour: probability of matching only the background's mean colour instead of mean and standard deviation in Lab;
+    warp: standard deviation, as a fraction of the crop's side, of the node displacements of a grid with warp_cells cells per side;
+    the mask is warped piecewise affinely between them; erode: probability of eroding the mask instead of dilating it; edge_kernel: odd
+    kernel size in pixels of either.
     """
 
     neighbours: int = Field(default=30, ge=1, le=1000)
@@ -61,11 +64,11 @@ class BiParams(Section):
 
 
 class SynthesisParams(Section):
-    """Pseudo-fakes, with the published values as defaults. Pixels are those of a 384 px crop and scale with it.
+    """Pseudo-fakes; the defaults are the published values. Lengths in pixels refer to a 384 px crop and scale with the crop size.
 
-    method: `sbi`, self-blended images, or `bi`, blended images of two people; hulls: variants of the landmarks' hull, one of which is
-    drawn; elastic_alpha, elastic_sigma: pixels of the mask's elastic deformation; feather_kernel, feather_sigma: odd kernel and deviation
-    in pixels of the blur that softens it.
+    method: `sbi`, self-blended images, or `bi`, blended images of two people; hulls: variants of the landmarks' convex hull to draw from;
+    elastic_alpha, elastic_sigma: amplitude and smoothness in pixels of the mask's elastic deformation; feather_kernel, feather_sigma: odd
+    kernel size and standard deviation in pixels of the blur that softens the mask.
     """
 
     method: Literal["sbi", "bi"] = "sbi"

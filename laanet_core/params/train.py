@@ -13,21 +13,24 @@ Recipe = Literal["paper", "official"]
 
 
 class TrainParams(Section):
-    """Recipe of the training.
+    """Training recipe.
 
-    dataset: key under `datasets` whose real train videos are learnt from and whose real val videos choose the checkpoint;
-    fakes: `synthetic` ones, made of the real crops on the way, or those of the `dataset` (Table 1's Xception; no auxiliary heads);
-    recipe: targets and losses as the `paper` has them, or as the `official` code has (docs/paper_and_official.md, sections 3 and 4);
-    frames_per_epoch: frames drawn anew from each video for an epoch; batch_size: images a step of all processes, half of them fakes;
-    learning_rate, peak_learning_rate: start of the linear rise and its end after `warmup` (fraction of the training), then linear to 0;
-    freeze_epochs: epochs in which the backbone is not trained;
+    dataset: key under `datasets`; its real train videos are the training set, its real val videos select the checkpoint;
+    fakes: `synthetic`, pseudo-fakes generated from the real crops during training, or `dataset`, the fakes of the data set (Xception of
+    Table 1; without auxiliary heads);
+    recipe: targets and losses of the `paper` or of the `official` code (docs/paper_and_official.md, sections 3 and 4);
+    frames_per_epoch: number of frames drawn from each video in each epoch; batch_size: images per step over all processes, half of them
+    fakes;
+    learning_rate, peak_learning_rate: start and end of the linear warm-up, which takes the fraction `warmup` of the training and is
+    followed by a linear decay to 0; freeze_epochs: initial epochs with a frozen backbone;
     rho: radius of SAM, 0 for plain Adam; gamma: exponent of the focal loss (Eq. 5);
-    iou: overlap threshold t of the adaptive Gaussian radius; label_smoothing: amount taken from the hard labels by the paper's recipe
-    (the paper does not give it); clip_norm: largest norm of a gradient; ema: decay of the averaged weights and batch statistics that are
-    validated and kept;
-    compile: torch.compile; recompute: recompute activations in the backward pass to save memory;
+    iou: overlap threshold t of the adaptive Gaussian radius; label_smoothing: label smoothing in the paper's recipe (the paper gives no
+    value); clip_norm: maximum gradient norm; ema: decay of the moving average of weights and batch statistics, which is what is validated
+    and saved;
+    compile: use torch.compile; recompute: recompute activations in the backward pass to save memory;
     head_weights: loss weight of each auxiliary head that takes its weight from here; those of the paper's heads are lambda1 and lambda2;
-    keep_last: training states kept for resumption; save_every: optimizer steps between them; log_every: steps a point of the curves.
+    keep_last: number of training states kept for resuming; save_every: optimizer steps between saved states; log_every: steps per point of
+    the training curves.
     """
 
     dataset: str

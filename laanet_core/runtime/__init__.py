@@ -1,1 +1,1 @@
-"""Where work runs: processes, clusters, memory, progress and interruption."""
+"""Execution of work: processes, clusters, memory, progress display and interruption."""

@@ -1,4 +1,4 @@
-"""Per-video work on a Dask cluster: the same functions, the same files, on machines that share a file system."""
+"""Per-video work on a Dask cluster whose machines share a file system; the results are the same as on one machine."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from distributed import Future as Remote
 
 LIBRARIES = ("av", "dlib-bin", "numpy", "onnxruntime", "opencv-python", "retinaface-pytorch", "scikit-image", "torch")
-"""Those whose version may change a byte of frames, crops, landmarks or Mask-SSIM."""
+"""Libraries whose version may change frames, crops, landmarks or Mask-SSIM."""
 CONNECT_S = 30
 ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 
 
 class Expected(NamedTuple):
-    """What every worker must have. code: `fingerprint()` of the machine that asks; folder: one that all machines see."""
+    """What every worker must match. code: `fingerprint()` of the submitting machine; folder: working folder, shared by all machines."""
 
     code: str
     folder: str
@@ -36,9 +36,9 @@ class Expected(NamedTuple):
 
 @contextmanager
 def open_cluster(address: str) -> Iterator[Executor]:
-    """The cluster whose scheduler is at `address`, such as `tcp://head:8786`; raises LaanetError when there is none."""
+    """Connect to the cluster whose scheduler is at `address`, e.g. `tcp://head:8786`; raises LaanetError if this fails."""
     if not ADDRESS.fullmatch(address):
-        raise LaanetError(f"LAANET_SCHEDULER is '{address}'; write an address such as tcp://head:8786, as 'dask scheduler' prints it.")
+        raise LaanetError(f"LAANET_SCHEDULER is '{address}'; set it to an address such as tcp://head:8786, as printed by 'dask scheduler'.")
     try:
         from distributed import Client
     except ImportError:
@@ -46,52 +46,54 @@ def open_cluster(address: str) -> Iterator[Executor]:
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
-        raise LaanetError(f"LAANET_SCHEDULER is '{address}', where no Dask scheduler answers ({error}); start it or unset it.") from None
+        raise LaanetError(
+            f"LAANET_SCHEDULER is '{address}', but no Dask scheduler answers there ({error}); start one or unset the variable."
+        ) from None
     with client:
         yield ClusterExecutor(client, Expected(fingerprint(), str(Path.cwd())))
 
 
 class ClusterExecutor(Executor):
-    """Calls on a Dask cluster, only where code and folders are the same; one whose workers die raises WorkerDiedError.
+    """Executor that runs calls on a Dask cluster whose workers have the same code and folders; WorkerDiedError if a call's workers die.
 
-    Dask's own executor is not used: it loses the result of a call whose worker dies just as the result is fetched.
+    Dask's own executor is not used: it loses the result of a call whose worker dies while the result is fetched.
     """
 
     def __init__(self, client: Client, expected: Expected) -> None:
         self._client = client
         self._expected = expected
-        self._waiting: dict[Future[Any], Remote] = {}
+        self._pending: dict[Future[Any], Remote] = {}
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `fn`, a function of a module, on one of the workers."""
+        """Run `fn`, a module-level function, on one of the workers."""
         future: Future[Any] = Future()
         remote = self._client.submit(_on_worker, self._expected, fn, *args, pure=False, **kwargs)
-        self._waiting[future] = remote
+        self._pending[future] = remote
         future.add_done_callback(self._forget)
-        remote.add_done_callback(lambda done: _hand_over(done, future))
+        remote.add_done_callback(lambda finished: _set_outcome(finished, future))
         return future
 
     def _forget(self, future: Future[Any]) -> None:
-        """Let go of a call that has ended or that nobody waits for any more."""
-        remote = self._waiting.pop(future)
+        """Release a call that has ended or was cancelled."""
+        remote = self._pending.pop(future)
         if future.cancelled():
             remote.cancel()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Give up what waits, or wait for it; the cluster stays."""
-        waiting = list(self._waiting)
+        """Cancel pending calls or wait for them; the cluster keeps running."""
+        pending = list(self._pending)
         if cancel_futures:
-            for future in waiting:
+            for future in pending:
                 future.cancel()
         if wait:
-            concurrent.futures.wait(waiting)
+            concurrent.futures.wait(pending)
 
 
 @lru_cache(maxsize=1)
 def fingerprint() -> str:
-    """SHA-256 over this package's sources and the versions of the libraries that its results depend on."""
+    """Return the SHA-256 of the sources of `laanet_core` and the versions of the libraries that its results depend on."""
     digest = hashlib.sha256()
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for path in sorted(package.rglob("*.py")):
         digest.update(f"{path.relative_to(package)}\0".encode() + path.read_bytes())
     for name in LIBRARIES:
@@ -100,19 +102,19 @@ def fingerprint() -> str:
 
 
 def _on_worker(expected: Expected, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Run a call on a worker, once that has turned out to have the same code, libraries and folders."""
+    """Run a call on a worker, after checking that it has the same code, libraries and folder."""
     import cv2
 
     if fingerprint() != expected.code:
-        raise LaanetError(f"the Dask worker on {socket.gethostname()} runs other code or libraries; restart it from this checkout.")
+        raise LaanetError(f"the Dask worker on {socket.gethostname()} runs different code or libraries; restart it from this checkout.")
     if not Path(expected.folder).is_dir():
-        raise LaanetError(f"the Dask worker on {socket.gethostname()} has no folder {expected.folder}; share it there under that name.")
+        raise LaanetError(f"the Dask worker on {socket.gethostname()} has no folder {expected.folder}; mount it there under the same path.")
     cv2.setNumThreads(1)
     return fn(*args, **kwargs)
 
 
-def _hand_over(remote: Remote, future: Future[Any]) -> None:
-    """Give a finished call's outcome to the future that was handed out."""
+def _set_outcome(remote: Remote, future: Future[Any]) -> None:
+    """Copy the result or exception of a finished call to the future that `submit` returned."""
     from distributed import KilledWorker
     from distributed.core import CommClosedError
 
@@ -123,7 +125,7 @@ def _hand_over(remote: Remote, future: Future[Any]) -> None:
     except KilledWorker:
         future.set_exception(WorkerDiedError())
     except (concurrent.futures.CancelledError, CommClosedError):
-        future.set_exception(LaanetError("the Dask scheduler was lost; start it and run again: what is finished is kept."))
+        future.set_exception(LaanetError("the connection to the Dask scheduler was lost; start it and run again; finished work is kept."))
     except Exception as error:
         future.set_exception(error)
     else:

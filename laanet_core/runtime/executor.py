@@ -1,4 +1,4 @@
-"""Where per-video work runs, and the rule that no process outlives its parent."""
+"""Executors for per-video work, and process settings that let no process outlive its parent."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def worker_count() -> int:
-    """LAANET_WORKERS, or the number of CPUs this process may use."""
+    """Return LAANET_WORKERS, or the number of CPUs this process may use."""
     text = os.environ.get("LAANET_WORKERS", "")
     return whole_number("LAANET_WORKERS", text) if text else len(os.sched_getaffinity(0))
 
 
 def whole_number(variable: str, text: str, example: str = "") -> int:
-    """The value of an environment variable that counts something; raises LaanetError unless it is a whole number of at least 1."""
+    """Parse the value of an environment variable; raises LaanetError unless it is a whole number of at least 1."""
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise LaanetError(f"{variable} is {text!r}; give a whole number of at least 1{example}.")
     return int(text)
@@ -33,9 +33,9 @@ def whole_number(variable: str, text: str, example: str = "") -> int:
 
 @contextmanager
 def open_executor() -> Iterator[Executor]:
-    """The executor for per-video work: `worker_count()` fresh processes, or the Dask cluster that LAANET_SCHEDULER names.
+    """Open the executor for per-video work: `worker_count()` new processes, or the Dask cluster at LAANET_SCHEDULER.
 
-    The choice changes no result. Calls whose process dies raise WorkerDiedError.
+    The choice does not affect results. A call whose process dies raises WorkerDiedError.
     """
     address = os.environ.get("LAANET_SCHEDULER", "")
     if address:
@@ -49,7 +49,7 @@ def open_executor() -> Iterator[Executor]:
 
 
 def start_worker() -> None:
-    """Initialise a worker process: it ends with its parent, Ctrl-C is its parent's affair, and OpenCV uses one thread in it."""
+    """Initialise a worker process: it ends with its parent, ignores Ctrl-C (the parent handles it), and uses one OpenCV thread."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import cv2
@@ -59,7 +59,7 @@ def start_worker() -> None:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One CPU thread for each torch operation: sums come in one order, so that their last bits are the same on any number of cores."""
+    """Run torch operations on one CPU thread within the block: fixed summation order, so bit-identical results on any number of cores."""
     import torch
 
     before = torch.get_num_threads()
@@ -71,14 +71,14 @@ def one_thread() -> Iterator[None]:
 
 
 def end_with_pipeline() -> None:
-    """End this process when the one that started it (dvc, make, a shell) dies, so that no orphan goes on writing."""
+    """End this process when the one that started it (dvc, make, a shell) dies, so that no orphan keeps writing."""
     _die_with_parent()
     for pid in _ancestors_up_to("dvc"):
         threading.Thread(target=_end_after, args=(pid,), daemon=True).start()
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel for SIGKILL at the parent's death (Linux)."""
+    """Ask the kernel to send SIGKILL when the parent dies (Linux)."""
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -86,7 +86,7 @@ def _die_with_parent() -> None:
 
 
 def _ancestors_up_to(name: str) -> list[int]:
-    """Process ids from this process's grandparent to the nearest ancestor whose command line names `name`, or none."""
+    """List process ids from the grandparent to the nearest ancestor whose command line contains `name`; empty if there is none."""
     found, pid = [], os.getppid()
     while pid > 1:
         found.append(pid)
@@ -102,7 +102,7 @@ def _ancestors_up_to(name: str) -> list[int]:
 
 
 def _end_after(pid: int) -> None:
-    """Wait for a process to end, then kill this one; its workers follow."""
+    """Wait for a process to end, then kill this one and thereby its workers."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

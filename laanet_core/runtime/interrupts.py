@@ -1,4 +1,4 @@
-"""Ctrl-C that waits until work stands at a place from which it can go on."""
+"""Deferred Ctrl-C, so that work stops only where it can be resumed."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from types import FrameType
 
 
 class Interrupts:
-    """asked: whether Ctrl-C was pressed."""
+    """State of Ctrl-C. asked: whether it was pressed."""
 
     asked = False
 
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Interrupts]:
-    """Within the block the first Ctrl-C is only noted; the next one raises KeyboardInterrupt at once, as always.
+    """Defer Ctrl-C within the block: the first one only sets `asked`, the second one raises KeyboardInterrupt as usual.
 
-    Only the main thread can do this, and only where Ctrl-C has its usual effect; elsewhere nothing changes.
+    This works only in the main thread and if Ctrl-C has its default handler; otherwise nothing changes.
     """
-    found = Interrupts()
+    interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield found
+        yield interrupts
         return
 
     def note(_number: int, _frame: FrameType | None) -> None:
-        found.asked = True
+        interrupts.asked = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     signal.signal(signal.SIGINT, note)
     try:
-        yield found
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""Memory of a process that needs the same gigabytes again and again."""
+"""Memory allocation settings for processes that repeatedly allocate the same gigabytes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _NEVER, _STEP_BYTES = -1, 1 << 28
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees, where the C library is glibc; changes no result.
+    """Let this process keep freed memory for reuse (glibc only); does not affect results.
 
-    Each step of a training needs the same gigabytes again, as each pass of an evaluation does. By default every tensor over 32 MiB is
-    mapped anew, and the kernel clears its pages each time: a fifth of a training step of EfficientNet-B4 on two cores.
+    Each training step and each evaluation pass allocates the same gigabytes again. By default every tensor over 32 MiB is mapped again and
+    the kernel clears its pages each time, which takes a fifth of a training step of EfficientNet-B4 on two cores.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,4 +1,4 @@
-"""Progress that reads well in a terminal (a bar) and in a log (a line every few seconds)."""
+"""Progress display: a bar in a terminal, a line every few seconds in a log."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 LOG_INTERVAL_S = 5.0
 LABEL_WIDTH = 28
-"""Columns of a terminal that a label takes at most: of 80, counts up to a million and times need some 35."""
+"""Maximum width of a label in columns; of 80 columns, counts up to a million and times need about 35."""
 
 
 class Progress:
-    """Context manager that shows `done / total` of a piece of work; `advance(note)` after each item. shown: False for a silent one."""
+    """Context manager that shows `done / total`; call `advance(note)` after each item. shown: False to print nothing."""
 
     def __init__(self, label: str, total: int, done: int = 0, *, shown: bool = True) -> None:
         self.label, self.total, self.done, self.shown = label, total, done, shown
@@ -40,7 +40,7 @@ class Progress:
             self._print("done")
 
     def advance(self, note: str = "", steps: int = 1) -> None:
-        """Count finished items; `note` is shown beside the bar."""
+        """Count `steps` finished items; `note` is shown next to the bar."""
         self.done += steps
         if self._bar:
             self._bar.update(self._task, completed=self.done, note=note)
@@ -50,22 +50,22 @@ class Progress:
     def _print(self, note: str) -> None:
         self._last = time.monotonic()
         if self.shown:
-            text = f"{self.label}: {self.done}/{self.total} in {self._last - self._start:.0f} s{self._left()} {note}"
+            text = f"{self.label}: {self.done}/{self.total} in {self._last - self._start:.0f} s{self._remaining()} {note}"
             print(text.rstrip(), file=sys.stderr, flush=True)
 
-    def _left(self) -> str:
-        """The time that the rest will take at this run's pace."""
-        made, left = self.done - self._first, self.total - self.done
-        if not made or not left:
+    def _remaining(self) -> str:
+        """Estimate the remaining time from the speed of this run."""
+        finished, remaining = self.done - self._first, self.total - self.done
+        if not finished or not remaining:
             return ""
-        seconds = left * (self._last - self._start) / made
+        seconds = remaining * (self._last - self._start) / finished
         return f", {seconds:.0f} s left" if seconds < 100 else f", {seconds / 60:.0f} min left"
 
 
 def _bar() -> RichProgress:
-    """The bar of a terminal, imported for it alone: the index stage, which runs each time, starts a tenth of a second sooner.
+    """Create the bar for a terminal. rich is imported only here, so that the index stage, which always runs, starts 0.1 s sooner.
 
-    Counts and times are always whole: bar and note share what is left of the line, and a long label is cut short.
+    Counts and times are never truncated: bar and note share the rest of the line, and a long label is shortened.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn

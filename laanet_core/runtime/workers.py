@@ -1,4 +1,4 @@
-"""Worker processes of which one may crash, by a decoder's segmentation fault or for want of memory, without harm to the others."""
+"""Pool of worker processes in which one may crash (segmentation fault of a decoder, lack of memory) without affecting the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from laanet_core.errors import InterruptedRunError, LaanetError
 
 
 class WorkerDiedError(Exception):
-    """The process that ran a call died before it returned. signal_name: of the signal that ended it, such as SIGSEGV, or empty."""
+    """The process that ran a call died before it returned. signal_name: signal that ended it, e.g. SIGSEGV, or empty."""
 
     def __init__(self, signal_name: str = "") -> None:
         super().__init__(signal_name)
@@ -26,10 +26,10 @@ class WorkerDiedError(Exception):
 
 
 class WorkerPool(Executor):
-    """`count` fresh processes that run one call each at a time.
+    """Executor with `count` new processes, each running one call at a time.
 
-    Unlike a process pool, it knows which call a process died of: that call raises WorkerDiedError, the others go on, and a new process
-    takes the dead one's place. As a context manager it kills its processes when Ctrl-C ends the block.
+    Unlike ProcessPoolExecutor, it knows which call a process died in: that call raises WorkerDiedError, the others continue, and a new
+    process replaces the dead one. As a context manager it kills its processes if Ctrl-C ends the block.
     """
 
     def __init__(self, count: int, initializer: Callable[[], None]) -> None:
@@ -39,11 +39,11 @@ class WorkerPool(Executor):
         self._workers: list[_Worker] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `fn`, a function of a module, in one of the processes."""
+        """Run `fn`, a module-level function, in one of the processes."""
         return self._threads.submit(self._run, fn, args, kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes once the calls that run, and those that wait if they are not cancelled, are done."""
+        """End the processes after the running calls and, unless cancelled, the pending ones."""
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
         if wait:
             for worker in self._workers:
@@ -56,7 +56,7 @@ class WorkerPool(Executor):
         self.shutdown()
 
     def _run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run a call in this thread's process; one that died makes room for a new one."""
+        """Run a call in this thread's process, which is replaced if it dies."""
         worker: _Worker | None = getattr(self._own, "worker", None)
         if worker is None:
             worker = self._own.worker = _Worker(self._initializer)
@@ -69,24 +69,24 @@ class WorkerPool(Executor):
 
 
 class _Worker:
-    """One process."""
+    """One worker process."""
 
     def __init__(self, initializer: Callable[[], None]) -> None:
         self._pool = ProcessPoolExecutor(
             1, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(os.getpid(), initializer)
         )
-        # a terminal sends Ctrl-C to children, too; this thread's mask, which the new process takes over, keeps it out
+        # a terminal sends Ctrl-C to child processes too; the new process inherits this thread's signal mask, which blocks it
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             pid = self._pool.submit(os.getpid).result()
         except BrokenProcessPool:
             raise LaanetError(
-                "a worker process died as it started; memory may be short (try LAANET_WORKERS=1), or a library may not load: see above."
+                "a worker process died at start-up; memory may be short (try LAANET_WORKERS=1) or a library may fail to load (see above)."
             ) from None
         self._process: BaseProcess = next(child for child in multiprocessing.active_children() if child.pid == pid)
 
     def run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Result of a call; raises what it raises, or WorkerDiedError."""
+        """Return the result of a call; raises the exception of the call, or WorkerDiedError."""
         try:
             return self._pool.submit(fn, *args, **kwargs).result()
         except BrokenProcessPool:
@@ -102,14 +102,14 @@ class _Worker:
 
 
 def _start(parent: int, initializer: Callable[[], None]) -> None:
-    """Initialise a process, and end it if its parent died before the kernel was asked to see to that."""
+    """Initialise a process, and end it if its parent died before the parent-death signal was set."""
     initializer()
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _exit_code(process: BaseProcess) -> int:
-    """Exit code of a process that has ended; the thread that collected it from the kernel, maybe another one, notes it a moment later."""
+    """Return the exit code of an ended process; if another thread collects it from the kernel, it is available a moment later."""
     process.join()
     while process.exitcode is None:
         time.sleep(0.001)
@@ -117,7 +117,7 @@ def _exit_code(process: BaseProcess) -> int:
 
 
 def _signal_name(exit_code: int) -> str:
-    """Name of the signal that a process ended by, or empty."""
+    """Return the name of the signal that ended a process, empty if it exited."""
     try:
         return signal.Signals(-exit_code).name
     except ValueError:

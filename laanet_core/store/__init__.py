@@ -1,1 +1,1 @@
-"""The work folder: what is finished of each step, made side by side, kept, checked and bounded."""
+"""Files on disk: the work folder with cached per-video results, atomic writing, provenance records, digests, verification, pruning."""

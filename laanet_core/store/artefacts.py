@@ -1,4 +1,4 @@
-"""Which artefacts have accounts, and how they are read."""
+"""Which artefacts have accounts (provenance records), and how to read them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from laanet_core.errors import LaanetError
 from laanet_core.store.account import ENTRY, FOLDER_ACCOUNT, Account
 
 NETWORK = "network"
-"""Entry of a scoring.json with the account of the network that scored."""
+"""Key in a scoring.json of the account of the network that produced the scores."""
 MEMBERS = {
     "data/frames/*": FOLDER_ACCOUNT, "data/crops/*": FOLDER_ACCOUNT, "data/landmarks/*.h5": "", "data/quality/*.json": "",
     "data/checkpoints": "model.safetensors", "data/checkpoints/*.safetensors": "", "data/evaluation/*": "scoring.json",
     "reports/training/made.json": "", "reports/robustness.json": "", "reports/*/scoring.json": "",
 }  # fmt: skip
-"""Outputs with accounts, as patterns of their paths in a project -> the file that has it: one of a folder, or the output itself."""
+"""Path pattern of an output with an account -> name of the file in that folder that holds it; empty if the output itself holds it."""
 
 
 def account_member(output: str) -> str | None:
-    """The file of an output that has its account: a name in a folder, or empty for the output itself; None where it has none."""
+    """Return the file name in an output folder that holds its account, empty if the output itself does, None if it has no account."""
     return next((member for pattern, member in MEMBERS.items() if PurePath(output).match(pattern)), None)
 
 
 def read_account(path: Path, entry: str = ENTRY, suffix: str | None = None) -> Account | None:
-    """The account in a checkpoint, an HDF5 file or a JSON file; None where it has none.
+    """Read the account in a checkpoint, an HDF5 file or a JSON file; None if the file has no account.
 
-    entry: where a JSON file has it; suffix: kind of file, where its name does not say it. Raises LaanetError when the file is missing or
-    cannot be read.
+    entry: key of the account; suffix: file format, if it differs from the suffix of the name. Raises LaanetError if the file is missing
+    or cannot be read.
     """
     try:
         found = _entries(path, path.suffix if suffix is None else suffix).get(entry)
@@ -41,7 +41,7 @@ def read_account(path: Path, entry: str = ENTRY, suffix: str | None = None) -> A
 
 
 def _entries(path: Path, suffix: str) -> Mapping[str, Any]:
-    """What a file says of itself; the libraries are imported for those who read such files."""
+    """Read the metadata of a file. Libraries are imported only for the formats that need them."""
     if suffix == ".h5":
         import h5py
 

@@ -24,14 +24,14 @@ from typing import Any, NamedTuple
 
 PACKAGE = __name__.partition(".")[0]
 VALUES = f"{PACKAGE}.params"
-"""Package whose definitions never count: what they hold is in each key by value."""
+"""Package whose definitions are ignored: parameter values are part of each work item's key already."""
 _COMPOUND = (ast.If, ast.Try, ast.With, ast.For, ast.While)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IGNORED_FIELDS = {"ctx", "kind", "type_comment", "type_params", "type_ignores"}
 
 
 class Definition(NamedTuple):
-    """A name at the top of a module."""
+    """A name defined at the top level of a module."""
 
     module: str
     name: str
@@ -39,13 +39,13 @@ class Definition(NamedTuple):
 
 @cache
 def code_key(*entries: Callable[..., Any] | ModuleType) -> str:
-    """SHA-256 of everything of ours that functions, classes or modules reach, the same on any machine and version of Python."""
+    """Return the SHA-256 of all project code that functions, classes or modules reach; independent of machine and Python version."""
     with _no_garbage_collection():
         return _digest(sorted(reached(*map(_start, entries))))
 
 
 def module_digests(module: str) -> dict[str, str]:
-    """Module -> SHA-256 of those of its definitions that a module reaches, without importing any of them."""
+    """Map each module to the SHA-256 of its definitions that `module` reaches, without importing any module."""
     with _no_garbage_collection():
         found = sorted(reached((module, [])))
         return {name: _digest(definitions) for name, definitions in groupby(found, key=lambda definition: definition.module)}
@@ -57,13 +57,13 @@ def _digest(definitions: Iterable[Definition]) -> str:
 
 
 def _start(entry: Callable[..., Any] | ModuleType) -> tuple[str, list[str]]:
-    """The module of an entry, and the path to it within that module."""
+    """Return the module of an entry point and its path within that module."""
     return (entry.__name__, []) if isinstance(entry, ModuleType) else (entry.__module__, [entry.__qualname__.partition(".")[0]])
 
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Syntax trees hold no garbage, but so many objects that the collector would take most of the time."""
+    """Disable the garbage collector: syntax trees hold no garbage, but so many objects that collection would take most of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -74,7 +74,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def reached(*starts: tuple[str, list[str]]) -> set[Definition]:
-    """The definitions that modules, or what dotted paths below them name, reach, with their own."""
+    """Collect the definitions reached from `starts`, these included. starts: (module, dotted path in it, empty for all of it)."""
     ours = frozenset({PACKAGE, *(module.partition(".")[0] for module, _ in starts)})
     found: set[Definition] = set()
     waiting = [target for module, path in starts for target in _targets(module, path, ours)]
@@ -90,7 +90,7 @@ def reached(*starts: tuple[str, list[str]]) -> set[Definition]:
 
 
 def _resolve(source: _Source, reference: list[str], ours: frozenset[str]) -> Iterator[Definition]:
-    """What a dotted name means in a module: nothing where it is a local or built-in name, or of another package."""
+    """Resolve a dotted name used in a module; yields nothing for local and built-in names and names of other packages."""
     first, *rest = reference
     if first in source.definitions:
         yield Definition(source.name, first)
@@ -103,7 +103,7 @@ def _resolve(source: _Source, reference: list[str], ours: frozenset[str]) -> Ite
 
 
 def _targets(module: str, path: list[str], ours: frozenset[str]) -> Iterator[Definition]:
-    """The definitions that a dotted path below a module stands for: all of a module's where the path ends there."""
+    """Resolve a dotted path below a module; yields all definitions of the module in which the path ends."""
     if module.partition(".")[0] not in ours or module == VALUES or module.startswith(f"{VALUES}."):
         return
     source = _source(module)
@@ -118,8 +118,8 @@ def _targets(module: str, path: list[str], ours: frozenset[str]) -> Iterator[Def
 
 
 class _Source:
-    """What a module's source says. definitions: name -> its statements; imports: name -> the module, and the name in it or None;
-    effects: statements at the top that name nothing."""
+    """Parsed source of a module. definitions: name -> its statements; imports: local name -> (module, name in it or None);
+    effects: top-level statements that define no name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -139,19 +139,19 @@ class _Source:
                 self.effects.append(statement)
 
     def statements(self, name: str) -> list[ast.stmt]:
-        """The statements of a definition; for the empty name, those that have effects."""
+        """Return the statements of a definition; for the empty name, those with side effects."""
         return self.definitions[name] if name else self.effects
 
 
 @cache
 def _references(definition: Definition) -> list[list[str]]:
-    """The dotted names that a definition uses."""
+    """Return the dotted names that a definition uses."""
     return [name for statement in _source(definition.module).statements(definition.name) for name in _dotted_names(statement)]
 
 
 @cache
 def _syntax_digest(definition: Definition) -> str:
-    """Digest of a definition's syntax."""
+    """Return the SHA-256 of the canonical syntax of a definition."""
     text = "\n".join(map(_canonical, _source(definition.module).statements(definition.name)))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -163,7 +163,7 @@ def _source(name: str) -> _Source:
 
 @cache
 def _path(module: str) -> Path | None:
-    """The file of a module of a package that can be imported, found without importing it; None where there is no such module."""
+    """Locate the file of a module without importing it; None if there is no such module."""
     package, *parts = module.split(".")
     spec = importlib.util.find_spec(package)
     places = [Path(place, *parts) for place in (spec.submodule_search_locations or [] if spec else [])]
@@ -178,7 +178,7 @@ def _modules_of(package: str) -> list[str]:
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[tuple[str, tuple[str, str | None]]]:
-    """Local name -> module and name in it, of all imports, those in functions too."""
+    """Yield (local name, (module, name in it or None)) for all imports, including those inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -189,7 +189,7 @@ def _imports(tree: ast.AST, package: str) -> Iterator[tuple[str, tuple[str, str 
 
 
 def _names(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement at the top of a module defines."""
+    """Yield the names that a top-level statement defines."""
     if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         yield statement.name
     elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
@@ -206,14 +206,14 @@ def _stores(node: ast.Name) -> bool:
 
 
 def _is_idle(statement: ast.stmt) -> bool:
-    """Whether a statement does nothing when its module is imported: a docstring, or what a program alone runs."""
+    """Return whether a statement has no effect on import: a docstring, `pass`, or a block for scripts or type checkers only."""
     if isinstance(statement, ast.If):
         return ast.unparse(statement.test) in {"__name__ == '__main__'", "TYPE_CHECKING"}
     return isinstance(statement, ast.Pass) or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
 
 
 def _dotted_names(node: ast.AST) -> Iterator[list[str]]:
-    """Names with the attributes taken of them, as `cv2.resize` is `["cv2", "resize"]`."""
+    """Yield names with their attributes, e.g. `["cv2", "resize"]` for `cv2.resize`."""
     attributes: list[str] = []
     inner = node
     while isinstance(inner, ast.Attribute):
@@ -227,7 +227,7 @@ def _dotted_names(node: ast.AST) -> Iterator[list[str]]:
 
 
 def _canonical(node: object) -> str:
-    """A syntax tree as text, without docstrings, annotations of functions, and what differs between versions of Python."""
+    """Convert a syntax tree to text without docstrings, annotations of functions, and fields that vary between Python versions."""
     if isinstance(node, list):
         return f"[{','.join(map(_canonical, node))}]"
     if not isinstance(node, ast.AST):

@@ -1,4 +1,4 @@
-"""CSV tables as every stage writes them: fixed columns, \\n line ends, written whole or not at all."""
+"""CSV tables as written by every stage: fixed columns, \\n line ends, written atomically."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from laanet_core.store.writing import replacing
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows (mappings with exactly these columns; None and NaN become empty) through a temporary name, atomically."""
+    """Write a CSV atomically. rows: mappings with exactly these columns; None and NaN become empty cells."""
     with replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(columns), lineterminator="\n", extrasaction="raise")
         writer.writeheader()
@@ -22,7 +22,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Read a CSV that has at least these columns, as strings; raises LaanetError when it is missing or has others."""
+    """Read a CSV as strings; raises LaanetError if the file or one of `columns` is missing."""
     try:
         with path.open(newline="") as file:
             reader = csv.DictReader(file)
@@ -35,7 +35,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _cell(value: Any) -> Any:
-    """Floats in their shortest exact form, NaN and None empty."""
+    """Format a cell: floats in their shortest exact form, NaN and None as empty."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return repr(float(value)) if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""What is known of a step's finished items: the digest of each, and which the last run used."""
+"""Record of the finished items of a step: the digest of each item, and which items the last run used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from laanet_core.store.writing import write_text
 
 
 class ItemRecord:
-    """A JSON file beside a step's items: key -> size, modification time in nanoseconds and SHA-256, and the keys in use."""
+    """JSON file next to the items of a step: key -> (size, modification time in ns, SHA-256), and the keys in use."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,39 +28,39 @@ class ItemRecord:
 
     @property
     def last_used(self) -> frozenset[str]:
-        """Keys that the last finished run used, and those after it that were not finished."""
+        """Keys used by the last finished run and by any unfinished runs since."""
         return frozenset(self._last_used)
 
     def use(self, key: str) -> None:
-        """Note that this run uses an item."""
+        """Mark an item as used by this run."""
         self._used.add(key)
 
-    def is_whole(self, item: Path) -> bool:
-        """Whether an item is as it was made; its bytes are read only where its size or time are not."""
-        facts, known = item.stat(), self._files.get(item.name)
-        return known is None or known[:2] == (facts.st_size, facts.st_mtime_ns) or known[2] == file_digest(item)
+    def is_intact(self, item: Path) -> bool:
+        """Return whether an item is unchanged since it was written; its content is read only if its size or time differ."""
+        info, entry = item.stat(), self._files.get(item.name)
+        return entry is None or entry[:2] == (info.st_size, info.st_mtime_ns) or entry[2] == file_digest(item)
 
-    def learn(self, item: Path, digest: str) -> None:
-        """Note the digest of an item that was just made."""
-        facts = item.stat()
-        self._files[item.name] = (facts.st_size, facts.st_mtime_ns, digest)
+    def add(self, item: Path, digest: str) -> None:
+        """Record the digest of an item that was just written."""
+        info = item.stat()
+        self._files[item.name] = (info.st_size, info.st_mtime_ns, digest)
         if time.monotonic() - self._saved > SAVE_EVERY_S:
             self.save()
 
-    def known_digest(self, key: str) -> str:
-        """The digest that an item had when it was made, or empty where that is not known."""
+    def recorded_digest(self, key: str) -> str:
+        """Return the digest that an item had when it was written, empty if none was recorded."""
         return self._files[key][2] if key in self._files else ""
 
     def forget(self, key: str) -> None:
-        """Drop what is known of an item."""
+        """Drop the entry of an item."""
         self._files.pop(key, None)
 
     def save(self) -> None:
-        """Write the file whole; until a run is finished, what the one before it used counts as used too."""
+        """Write the file atomically; until the run is finished, the items used by previous runs count as used as well."""
         self._write(sorted(self._used | set(self._last_used)))
 
     def finish(self) -> None:
-        """Write the file at the end of a run: what it used is now all that is used."""
+        """Write the file at the end of a run: only the items that this run used count as used from now on."""
         if self._used:
             self._last_used = sorted(self._used)
             self._write(self._last_used)

@@ -1,4 +1,4 @@
-"""The items of a step made side by side: one a video, each whole or not there, each lost only for itself."""
+"""Parallel computation of the items of a step: one per video, each written atomically, each failing independently of the others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from laanet_core.store.writing import replacing
 
 Compute = Callable[[Any, Path], None]
 GiveUp = Callable[[Any, Path, str], None]
-CRASH_REASON = "its process crashed twice while it was worked on (a fault of a decoder or another native library)"
+CRASH_REASON = "its worker process crashed twice (a bug in a decoder or another native library)"
 
 
 def run_items(
@@ -29,34 +29,34 @@ def run_items(
     label: str,
     give_up: GiveUp | None = None,
 ) -> dict[str, Path]:
-    """Make every item that is not there yet; return item name -> finished file.
+    """Compute every item that does not exist yet; return item name -> finished file.
 
-    keys: item name -> item key; tasks: item name -> the picklable argument of `compute`, a module-level function
-    `compute(task, path)` that writes one file at `path`. Items run in any order on any worker; one that raises ends the
-    run with its error, and what is finished stays. An item whose process crashes is tried again alone, when the others are done;
-    if it crashes again, `give_up(task, path, reason)` writes it in this process, for this run only.
-    Raises LaanetError for such an item where there is no `give_up`, or when the process was killed, which is no fault of the item's.
+    keys: item name -> item key; tasks: item name -> picklable argument of `compute`, a module-level function
+    `compute(task, path)` that writes one file at `path`. Items run in any order on any worker. An exception in `compute` ends the
+    run; finished items are kept. An item whose process crashes is retried alone after the others; if it crashes again,
+    `give_up(task, path, reason)` writes a placeholder in this process, for this run only.
+    Raises LaanetError for such an item if there is no `give_up`, or if the process was killed, which is not the item's fault.
     """
     paths = {name: work.path(key) for name, key in keys.items()}
-    waiting = [name for name, path in paths.items() if not _is_finished(work, path)]
+    missing = [name for name, path in paths.items() if not _is_finished(work, path)]
     for key in keys.values():
         work.record.use(key)
-    with Progress(label, total=len(paths), done=len(paths) - len(waiting)) as progress:
-        for name in _compute_all(work, waiting, paths, compute, tasks, executor, progress):
-            died = _compute_alone(work, name, paths[name], compute, tasks[name], executor)
-            if died is not None:
-                paths[name] = _without(name, tasks[name], paths[name], died, give_up, label)
+    with Progress(label, total=len(paths), done=len(paths) - len(missing)) as progress:
+        for name in _compute_all(work, missing, paths, compute, tasks, executor, progress):
+            error = _compute_alone(work, name, paths[name], compute, tasks[name], executor)
+            if error is not None:
+                paths[name] = _write_placeholder(name, tasks[name], paths[name], error, give_up, label)
             progress.advance(name)
     work.record.save()
     return paths
 
 
 def _is_finished(work: WorkDir, path: Path) -> bool:
-    """Whether an item is there; one that was changed since it was made is removed."""
+    """Return whether an item exists; one that changed since it was written is removed."""
     if not path.exists():
         return False
-    if not work.record.is_whole(path):
-        print(f"{path}: was changed since it was made; making it anew", file=sys.stderr, flush=True)
+    if not work.record.is_intact(path):
+        print(f"{path}: changed since it was written; computing it again", file=sys.stderr, flush=True)
         path.unlink()
     return path.exists()
 
@@ -65,7 +65,7 @@ def _compute_all(
     work: WorkDir, names: list[str], paths: Mapping[str, Path], compute: Compute, tasks: Mapping[str, Any], executor: Executor,
     progress: Progress,
 ) -> list[str]:  # fmt: skip
-    """Make the named items side by side; returns those whose process died."""
+    """Compute the named items in parallel; return the names of those whose process died."""
     died = []
     futures: dict[Future[str], str] = {}
     for name in names:
@@ -75,7 +75,7 @@ def _compute_all(
         for future in as_completed(futures):
             name = futures.pop(future)
             try:
-                work.record.learn(paths[name], future.result())
+                work.record.add(paths[name], future.result())
             except WorkerDiedError:
                 died.append(name)
                 continue
@@ -84,28 +84,29 @@ def _compute_all(
         executor.shutdown(wait=False, cancel_futures=True)
         work.record.save()
         if isinstance(error, KeyboardInterrupt):
-            counted = f"{progress.done} of {progress.total} finished"
-            raise InterruptedRunError(f"{progress.label}: interrupted with {counted}; {GOES_ON}") from None
+            raise InterruptedRunError(
+                f"{progress.label}: interrupted with {progress.done} of {progress.total} finished; {GOES_ON}"
+            ) from None
         raise
     return sorted(died)
 
 
 def _compute_alone(work: WorkDir, name: str, path: Path, compute: Compute, task: Any, executor: Executor) -> WorkerDiedError | None:
-    """Make an item while nothing else runs; returns how its process died, if it did."""
-    print(f"{name}: its process died; trying once more, alone", file=sys.stderr, flush=True)
+    """Compute an item while nothing else runs; return the error if its process died."""
+    print(f"{name}: its worker process died; retrying it alone", file=sys.stderr, flush=True)
     try:
-        work.record.learn(path, executor.submit(compute_item, compute, task, path).result())
+        work.record.add(path, executor.submit(compute_item, compute, task, path).result())
     except WorkerDiedError as error:
         return error
     return None
 
 
-def _without(name: str, task: Any, path: Path, died: WorkerDiedError, give_up: GiveUp | None, label: str) -> Path:
-    """The file that stands for an item that cannot be made, kept apart from the finished ones so that the next run tries again."""
-    if died.signal_name == "SIGKILL" or give_up is None:
+def _write_placeholder(name: str, task: Any, path: Path, error: WorkerDiedError, give_up: GiveUp | None, label: str) -> Path:
+    """Write the placeholder of an item that cannot be computed, under another name than finished items so that the next run tries again."""
+    if error.signal_name == "SIGKILL" or give_up is None:
         raise LaanetError(
-            f"{label}: the process that worked on '{name}' died twice ({died.signal_name or 'no signal is known'}), the second time alone; "
-            "if memory ran out, start again with LAANET_WORKERS=1 or where there is more. What is finished is kept."
+            f"{label}: the worker process for '{name}' died twice ({error.signal_name or 'signal unknown'}), the second time while running "
+            "alone; if memory ran out, run again with LAANET_WORKERS=1 or on a machine with more memory. Finished work is kept."
         )
     print(f"{name}: {CRASH_REASON}", file=sys.stderr, flush=True)
     crashed = path.with_name(path.name + CRASHED)
@@ -114,7 +115,7 @@ def _without(name: str, task: Any, path: Path, died: WorkerDiedError, give_up: G
 
 
 def compute_item(compute: Compute, task: Any, path: Path) -> str:
-    """Make an item and return the SHA-256 of its file."""
+    """Compute an item and return the SHA-256 of its file."""
     with replacing(path, durable=True) as temporary:
         compute(task, temporary)
         return file_digest(temporary)

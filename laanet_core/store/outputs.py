@@ -1,4 +1,4 @@
-"""Finished items put into a stage's output folder."""
+"""Placing finished items in the output folder of a stage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from laanet_core.store.writing import copy_file
 
 
 def link_item(item: Path, out: Path) -> None:
-    """Put a finished item into a stage's output: a hard link, or a copy on another file system."""
+    """Hard-link a finished item to `out`, or copy it if `out` is on another file system."""
     out.parent.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)
     try:
@@ -21,15 +21,15 @@ def link_item(item: Path, out: Path) -> None:
 
 
 def output_path(folder: Path, video_id: str, suffix: str) -> Path:
-    """`folder/video_id + suffix`; raises LaanetError when the id would leave the folder."""
+    """Return `folder/video_id + suffix`; raises LaanetError if the id points outside the folder."""
     path = Path(os.path.normpath(folder / f"{video_id}{suffix}"))
     if not path.is_relative_to(os.path.normpath(folder)) or "\x00" in video_id:
-        raise LaanetError(f"video id {video_id!r} leaves its folder {folder}; rename the video.")
+        raise LaanetError(f"video id {video_id!r} points outside the folder {folder}; rename the video.")
     return path
 
 
 def clear_output(folder: Path) -> None:
-    """Empty a stage's output folder, whatever an earlier run left in it."""
+    """Create the output folder of a stage, or empty it."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)

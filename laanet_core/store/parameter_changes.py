@@ -1,4 +1,4 @@
-"""What differs between two sets of parameters, one line each."""
+"""Differences between two sets of parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ABSENT = "not set"
 
 
 class ParameterChange(NamedTuple):
-    """A parameter by its dotted key, with its old and its new value in words; `not set` where there is none."""
+    """A changed parameter. key: dotted key; old, new: values as text, `not set` if missing."""
 
     key: str
     old: str
@@ -20,13 +20,13 @@ class ParameterChange(NamedTuple):
 
 
 def parameter_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[ParameterChange]:
-    """The parameters that differ between two nested mappings, lists being values, in the order of the new ones and then of the old."""
+    """List the parameters that differ between two nested mappings, in the order of `new`, then `old`; lists are compared as values."""
     before, after = flatten(old), flatten(new)
     keys = [*after, *(key for key in before if key not in after)]
-    differ = [key for key in keys if (key in before) != (key in after) or before[key] != after[key]]
-    return [ParameterChange(key, *(_in_words(values[key]) if key in values else ABSENT for values in (before, after))) for key in differ]
+    changed = [key for key in keys if (key in before) != (key in after) or before[key] != after[key]]
+    return [ParameterChange(key, *(_in_words(values[key]) if key in values else ABSENT for values in (before, after))) for key in changed]
 
 
 def _in_words(value: Any) -> str:
-    """JSON, but for plain text."""
+    """Format a value as JSON; strings are returned unchanged."""
     return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,4 +1,4 @@
-"""The work folder kept within bounds: what no run uses any more goes first, then what is oldest."""
+"""Pruning of the work folder: items that no run uses any more first, then the oldest ones."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from laanet_core.store.work_dir import WorkDir, steps
 
 
 @dataclass
-class Cleaned:
-    """What became of a work folder. removed, kept: items; freed, held: their bytes, freed only where no output or cache shares them;
-    fetched, states, rest: bytes that stay besides, of fetched weights, of unfinished trainings, and of all else (records, folders, steps
-    left alone): these three and `held` are what the whole folder takes;
-    busy: steps that another run was writing, which were left alone."""
+class CleanupReport:
+    """Result of pruning a work folder.
+
+    removed, kept: numbers of items; freed, held: their sizes in bytes, where files shared with an output or DVC's cache free nothing;
+    fetched, states, rest: bytes of what stays besides the items: downloaded weights, states of unfinished trainings, and everything else
+    (records, folders, skipped steps); with `held` they add up to the size of the folder;
+    busy: steps that were skipped because another run was writing them.
+    """
 
     removed: int = 0
     kept: int = 0
@@ -29,17 +32,17 @@ class Cleaned:
     busy: list[str] = field(default_factory=list)
 
 
-def clean_work(root: Path, most: int | None = None) -> Cleaned:
-    """Remove from a work folder the items that the last run of their step did not use, and states of trainings given up for another.
+def clean_work(root: Path, most: int | None = None) -> CleanupReport:
+    """Remove items that the last run of their step did not use, and states of trainings that another training has superseded.
 
-    most: bytes of items that may be left; where more are, those that were made first go too, and would be made again if they were wanted.
-    Fetched weights and the index's digests stay.
+    most: maximum size in bytes of the remaining items; beyond it the oldest items are removed too, and are computed again when needed.
+    Downloaded weights and the digests of the index are kept.
     """
-    report = Cleaned()
+    report = CleanupReport()
     with ExitStack() as locks:
         free = [work for work in steps(root) if _locked(work, root, locks, report)]
-        left = [(work, item) for work in free for item in _remove_unused(work, report)]
-        _remove_oldest(left, most, report)
+        remaining = [(work, item) for work in free for item in _remove_unused(work, report)]
+        _remove_oldest(remaining, most, report)
         for work in free:
             work.record.save()
     train = WorkDir("train", root)
@@ -51,8 +54,8 @@ def clean_work(root: Path, most: int | None = None) -> Cleaned:
     return report
 
 
-def _locked(work: WorkDir, root: Path, locks: ExitStack, report: Cleaned) -> bool:
-    """Whether a step is now locked against other writers; one that is not is reported."""
+def _locked(work: WorkDir, root: Path, locks: ExitStack, report: CleanupReport) -> bool:
+    """Try to lock a step against other writers; a step that another run holds is added to `report.busy`."""
     try:
         locks.enter_context(work.lock())
     except LaanetError:
@@ -61,40 +64,40 @@ def _locked(work: WorkDir, root: Path, locks: ExitStack, report: Cleaned) -> boo
     return True
 
 
-def _remove_oldest(left: list[tuple[WorkDir, Path]], most: int | None, report: Cleaned) -> None:
-    """Remove the items that were made first until the others fit."""
-    sizes = {item: item.stat().st_size for _, item in left}
+def _remove_oldest(items: list[tuple[WorkDir, Path]], most: int | None, report: CleanupReport) -> None:
+    """Remove the oldest items until the rest is at most `most` bytes."""
+    sizes = {item: item.stat().st_size for _, item in items}
     report.held = sum(sizes.values())
-    for work, item in sorted(left, key=lambda found: (found[1].stat().st_mtime_ns, found[1].name)):
+    for work, item in sorted(items, key=lambda pair: (pair[1].stat().st_mtime_ns, pair[1].name)):
         if most is None or report.held <= most:
             break
         report.held -= sizes[item]
         _remove(work, item, report)
-    report.kept = sum(item.exists() for _, item in left)
+    report.kept = sum(item.exists() for _, item in items)
 
 
-def _remove_unused(work: WorkDir, report: Cleaned) -> list[Path]:
-    """Remove a step's unused items; returns the others."""
-    used, left = work.record.last_used, []
+def _remove_unused(work: WorkDir, report: CleanupReport) -> list[Path]:
+    """Remove the unused items of a step; return the others."""
+    used, remaining = work.record.last_used, []
     for item in work.items():
         if item.name in used:
-            left.append(item)
+            remaining.append(item)
         else:
             _remove(work, item, report)
-    return left
+    return remaining
 
 
-def _remove(work: WorkDir, item: Path, report: Cleaned) -> None:
-    """Remove an item and what is recorded of it."""
-    facts = item.stat()
+def _remove(work: WorkDir, item: Path, report: CleanupReport) -> None:
+    """Remove an item and its record."""
+    info = item.stat()
     report.removed += 1
-    report.freed += facts.st_size if facts.st_nlink == 1 else 0
+    report.freed += info.st_size if info.st_nlink == 1 else 0
     item.unlink()
     work.record.forget(item.name)
 
 
-def _remove_states(folder: Path, report: Cleaned) -> None:
-    """Remove the states of unfinished trainings but the newest, which the next run may go on with."""
+def _remove_states(folder: Path, report: CleanupReport) -> None:
+    """Remove the states of unfinished trainings except the newest, which the next run may resume."""
     states = sorted((path for path in folder.glob("??/*") if path.is_dir()), key=lambda path: path.stat().st_mtime_ns)
     for state in states[:-1]:
         report.removed += 1

@@ -1,4 +1,4 @@
-"""Amounts of bytes as people write them."""
+"""Sizes in bytes, formatted for and parsed from people; disk usage of folders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def in_words(n_bytes: int) -> str:
-    """`1.5 GB` of a number of bytes."""
+    """Format a number of bytes, e.g. `1.5 GB`."""
     for unit in ("TB", "GB", "MB", "KB"):
         if n_bytes >= UNITS[unit]:
             return f"{n_bytes / UNITS[unit]:.1f} {unit}"
@@ -22,23 +22,23 @@ def in_words(n_bytes: int) -> str:
 
 
 def in_bytes(text: str) -> int:
-    """Bytes of an amount such as `50GB`, `1.5 TB` or `1000`; raises LaanetError for anything else."""
+    """Parse a size such as `50GB`, `1.5 TB` or `1000` into bytes; raises LaanetError for any other text."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", text.strip().upper())
     if not match:
-        raise LaanetError(f"'{text}' is no amount of bytes; write one such as 500MB or 50GB.")
+        raise LaanetError(f"'{text}' is not a size in bytes; write one such as 500MB or 50GB.")
     unit = UNITS[f"{match[2]}B"]
     return round(float(match[1]) * (1024 ** round(math.log(unit, 1000)) if match[3] else unit))
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of all files and folders in a folder, itself among them and each once, as `du --apparent-size` counts; 0 where it is not there.
+    """Return the size of a folder in bytes, as `du --apparent-size` counts it (hard links once, folders included); 0 if it is missing.
 
-    What another process removes meanwhile is not counted.
+    Files that another process removes meanwhile are not counted.
     """
-    return sum({(facts.st_dev, facts.st_ino): facts.st_size for facts in _facts_within(folder)}.values())
+    return sum({(info.st_dev, info.st_ino): info.st_size for info in _stat_all(folder)}.values())
 
 
-def _facts_within(folder: Path) -> Iterator[os.stat_result]:
+def _stat_all(folder: Path) -> Iterator[os.stat_result]:
     for parent, folders, files in os.walk(folder):
         for path in [Path(parent), *(Path(parent) / name for name in [*folders, *files])]:
             try:

@@ -1,4 +1,4 @@
-"""What a run reads, noted when it starts and compared when it ends: a result is of its inputs only if these stayed the same."""
+"""Snapshot of the inputs of a run, taken at its start and compared at its end, to detect changes by other commands."""
 
 from __future__ import annotations
 
@@ -13,50 +13,49 @@ from laanet_core.store.digests import file_digest
 SOURCE_SUFFIXES = {".py"}
 
 
-class _Fact(NamedTuple):
-    """What is known of a file: its inode, size and modification time; its SHA-256 where it was read."""
+class _FileState(NamedTuple):
+    """State of a file. stamp: inode, size in bytes, modification time in ns; digest: SHA-256, None if the file was not read."""
 
     stamp: tuple[int, int, int]
     digest: str | None
 
 
 class Snapshot:
-    """The state of files and folders, of which the first may be missing.
+    """State of some files and folders; files may be missing.
 
-    A file is read for its digest, so that one that was written again with the same content counts as unchanged, and so is the source code
-    in a folder. Other files in folders, which may be many and large, are known by inode, size and modification time: whoever replaces one
-    changes these.
+    Files given by path, and source code in folders, are compared by digest, so that rewriting the same content counts as unchanged. Other
+    files in folders, which may be many and large, are compared by inode, size and modification time, which change when one is replaced.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self.paths = list(paths)
-        self._facts = {path: _fact(path, read) for path, read in self._files()}
+        self._states = {path: _state(path, read) for path, read in self._files()}
 
     def digest(self, path: Path) -> str:
-        """SHA-256 of a file among the paths, as it was; raises KeyError for one that was missing or not read."""
-        digest = self._facts[path].digest
+        """Return the SHA-256 of a file at the time of the snapshot; raises KeyError if it was missing or not read."""
+        digest = self._states[path].digest
         if digest is None:
             raise KeyError(path)
         return digest
 
     def changed(self) -> Path | None:
-        """The first file that is not as it was, or that was added or removed since."""
-        found = dict(self._files())
-        for path in sorted(self._facts.keys() ^ found.keys()):
+        """Return the first file that was changed, added or removed since the snapshot, None if there is none."""
+        current = dict(self._files())
+        for path in sorted(self._states.keys() ^ current.keys()):
             return path
-        return next((path for path in self._facts if self._is_changed(path)), None)
+        return next((path for path in self._states if self._is_changed(path)), None)
 
     def check(self) -> None:
-        """Raise LaanetError when anything changed."""
+        """Raise LaanetError if any file changed."""
         path = self.changed()
         if path is not None:
             raise LaanetError(
-                f"{path}: was changed by another command while this stage ran, so its result is of neither state and is not kept; "
-                "let other commands end ('laanet run' waits for them), then run again."
+                f"{path}: was changed by another command while this stage ran, so the result is not kept; "
+                "wait for other commands to finish ('laanet run' does so), then run again."
             )
 
     def _files(self) -> Iterator[tuple[Path, bool]]:
-        """Each file, and whether it is read."""
+        """Yield each file and whether to compare it by digest."""
         for path in self.paths:
             if path.is_dir():
                 for folder, _, names in os.walk(path):
@@ -67,14 +66,14 @@ class Snapshot:
                 yield path, True
 
     def _is_changed(self, path: Path) -> bool:
-        before = self._facts[path]
+        before = self._states[path]
         try:
-            now = _fact(path, read=False)
+            now = _state(path, read=False)
             return now.stamp != before.stamp and (before.digest is None or file_digest(path) != before.digest)
         except FileNotFoundError:
             return True
 
 
-def _fact(path: Path, read: bool) -> _Fact:
-    facts = path.stat()
-    return _Fact((facts.st_ino, facts.st_size, facts.st_mtime_ns), file_digest(path) if read else None)
+def _state(path: Path, read: bool) -> _FileState:
+    info = path.stat()
+    return _FileState((info.st_ino, info.st_size, info.st_mtime_ns), file_digest(path) if read else None)

@@ -1,6 +1,6 @@
-"""Outputs made beside the project's own, and put in their places together when a run is over.
+"""Staging folder: a run writes its outputs there, and they are moved to their final paths together when it succeeds.
 
-Until then nothing that stands at an output's name is touched: it may be a link to DVC's cache, put there by a checkout meanwhile.
+Until then the existing outputs are not touched: they may be links to DVC's cache, created by a checkout in the meantime.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ FOLDER = ".staged"
 
 
 class Staging:
-    """Context manager of a folder in which a run makes its outputs under their own relative paths; it is removed at the end.
+    """Context manager of a temporary folder in which a run writes its outputs, under the same relative paths as in the project.
 
-    root: the project's folder; name: of the run. What runs that were killed left behind is removed first.
+    root: the project's folder; name: name of the run. Leftovers of killed runs are removed first.
     """
 
     def __init__(self, root: Path, name: str) -> None:
@@ -43,34 +43,36 @@ class Staging:
             os.close(self._lock)
 
     def publish(self, outputs: Iterable[str], optional: Iterable[str] = ()) -> None:
-        """Move outputs, given by their paths in the project, to their places; raises LaanetError, moving none, when one was not made.
+        """Move outputs to their final paths in the project; raises LaanetError, and moves none, if one was not written.
 
-        optional: those of them that may be left as they are.
+        outputs: relative paths; optional: those of them that may be absent, whose existing version then stays.
         """
         outputs = [path for path in outputs if path not in set(optional) or (self.folder / path).exists()]
         for path in outputs:
             if not (self.folder / path).exists():
-                raise LaanetError(f"{path}: is an output of stage '{self.name}' in dvc.yaml, but was not made; correct dvc.yaml.")
+                raise LaanetError(
+                    f"{path}: is an output of stage '{self.name}' in dvc.yaml, but the stage did not write it; correct dvc.yaml."
+                )
         for number, path in enumerate(outputs):
             self._move(self.folder / path, self.root / path, number)
 
-    def _move(self, made: Path, place: Path, number: int) -> None:
-        """Rename what was made over what stands at its place."""
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if place.is_dir() and not place.is_symlink():
-            place.rename(self.folder / f"old.{number}")
+    def _move(self, staged: Path, target: Path, number: int) -> None:
+        """Replace the output at `target` by the staged one."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir() and not target.is_symlink():
+            target.rename(self.folder / f"old.{number}")
         try:
-            os.replace(made, place)
+            os.replace(staged, target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            beside = place.with_name(f".{place.name}.{os.getpid()}.tmp")  # data/ or reports/ is on a file system of its own
-            shutil.move(made, beside)
-            os.replace(beside, place)
+            copy = target.with_name(f".{target.name}.{os.getpid()}.tmp")  # data/ or reports/ is on another file system
+            shutil.move(staged, copy)
+            os.replace(copy, target)
 
 
 def _locked(folder: Path) -> int | None:
-    """A descriptor that holds a lock on a folder until it is closed or the process ends; None where another process holds it."""
+    """Lock a folder; return a descriptor that holds the lock until it is closed or the process ends, None if another process holds it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,7 +83,7 @@ def _locked(folder: Path) -> int | None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove the folder of a run that is not alive any more."""
+    """Remove the folder of a run whose process has ended."""
     try:
         descriptor = _locked(folder)
     except FileNotFoundError:  # its run has just ended

@@ -1,7 +1,8 @@
-"""The digests of a stage's outputs that git keeps, in an output of the same stage that DVC keeps.
+"""Digests of the git-tracked outputs of a stage, saved in another output of the same stage that DVC caches.
 
-Git heeds no lock of DVC: between a stage's end and DVC's record of it, a `git stash` or `git checkout` can put a commit's own files in the
-places of those that the stage made. DVC then records these. What DVC keeps itself, git does not touch, so this file tells.
+Git ignores DVC's locks: between the end of a stage and DVC's record of it, `git stash` or `git checkout` can replace the files that the
+stage wrote by those of a commit, and DVC then records the wrong files. Git does not touch outputs cached by DVC, so the digests saved in
+one reveal the replacement.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ FOLDER = "data/tracked"
 
 
 def tracked_path(stage: str) -> str:
-    """Where a stage, named as in dvc.lock, has the digests of its outputs that git keeps."""
+    """Return the path of the file with the digests of a stage's git-tracked outputs. stage: its name in dvc.lock."""
     return f"{FOLDER}/{stage.replace('@', '/')}.json"
 
 
 def output_digest(path: Path) -> str:
-    """MD5 of a file, or of the listing of a folder with `.dir` after it, as dvc.lock has it."""
+    """Return the digest that dvc.lock has of an output: MD5 of a file, or of the listing of a folder followed by `.dir`."""
     if not path.is_dir():
         return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     files = sorted(Path(folder, name) for folder, _, names in os.walk(path) for name in names)
@@ -34,13 +35,13 @@ def output_digest(path: Path) -> str:
 
 
 def write_tracked(root: Path, stage: str, outputs: Iterable[str]) -> None:
-    """Write the digests of those of the outputs that a stage made in the folder `root`."""
-    made = {output: output_digest(root / output) for output in sorted(outputs) if (root / output).exists()}
-    write_json(root / tracked_path(stage), made, indent=1)
+    """Write the digests of the outputs that exist in the folder `root`."""
+    digests = {output: output_digest(root / output) for output in sorted(outputs) if (root / output).exists()}
+    write_json(root / tracked_path(stage), digests, indent=1)
 
 
 def read_tracked(path: Path) -> dict[str, str]:
-    """Output -> its digest; raises LaanetError when the file cannot be read."""
+    """Read the digests, output -> digest; raises LaanetError if the file cannot be read."""
     try:
         loaded = json.loads(path.read_text())
         return {str(output): str(digest) for output, digest in loaded.items()}
@@ -48,6 +49,6 @@ def read_tracked(path: Path) -> dict[str, str]:
         raise LaanetError(f"{path}: cannot be read ({error}); remove it and run 'dvc repro'.") from None
 
 
-def exchanged(recorded: Mapping[str, str], made: Mapping[str, str]) -> list[str]:
-    """Outputs of which DVC recorded another digest than their stage made."""
-    return sorted(output for output, digest in made.items() if recorded.get(output, digest) != digest)
+def replaced(recorded: Mapping[str, str], written: Mapping[str, str]) -> list[str]:
+    """List outputs for which DVC recorded a different digest than their stage wrote; both arguments: output -> digest."""
+    return sorted(output for output, digest in written.items() if recorded.get(output, digest) != digest)

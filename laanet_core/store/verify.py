@@ -1,4 +1,4 @@
-"""Artefacts read again and compared with the digests that were taken of them when they were made."""
+"""Integrity check: artefacts are read and compared with the digests recorded when they were written."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 from laanet_core.runtime.executor import worker_count
 from laanet_core.runtime.progress import Progress
-from laanet_core.store.dvc_records import Finding, Objects, examine, lock_records, read_listing, read_lock, run_cache_records
+from laanet_core.store.dvc_records import DvcCache, Finding, examine, lock_records, read_listing, read_lock, run_cache_records
 from laanet_core.store.work_dir import steps
 
 CHUNK = 1 << 20
 
 
 class Claim(NamedTuple):
-    """A file and the digest it should have, empty where that is not known. algorithm: of hashlib; own: whether it is the digest that the
-    file was given when it was written, not that of what dvc.lock wants in its place."""
+    """A file and the digest it should have. algorithm: name in hashlib; digest: empty if unknown; own: whether the digest was recorded when
+    this file was written, as opposed to the digest that dvc.lock expects at its path."""
 
     path: Path
     algorithm: str
@@ -30,9 +30,9 @@ class Claim(NamedTuple):
 
 @dataclass
 class IntegrityReport:
-    """What was found. checked: files read; n_bytes: in them; damaged: every name of those whose bytes are not what was once written;
-    other: outputs that are not what dvc.lock has, but may well be sound; absent: listed but not here; unknown: items of which no digest
-    was recorded; findings: what artefacts say against DVC's records of them."""
+    """Result of the check. checked: number of files read; n_bytes: their total size; damaged: all paths of files whose content differs from
+    what was written; other: outputs that differ from dvc.lock but may be undamaged; absent: listed but missing; unknown: number of items
+    without a recorded digest; findings: contradictions between artefacts and DVC's records of them."""
 
     checked: int = 0
     n_bytes: int = 0
@@ -44,20 +44,20 @@ class IntegrityReport:
 
 
 def verify(project: Path, cache: Path, work: Path) -> IntegrityReport:
-    """Read every artefact of a project and compare it with its digest, and what it says of itself with DVC's records of it.
+    """Compare every artefact of a project with its digest, and its account with DVC's records.
 
-    project: folder of dvc.lock, which lists each output with its MD5; cache: DVC's folder of objects, each named by its MD5; work: the
-    work folder, whose records hold the SHA-256 of finished items. A file that has several names is read once. An output that shares no
-    bytes with DVC's cache or the work folder can be seen to differ from dvc.lock, not why. Raises LaanetError when dvc.lock is missing or
-    malformed.
+    project: folder of dvc.lock, which lists each output with its MD5; cache: DVC's cache, in which each file is named by its MD5; work: the
+    work folder, whose records hold the SHA-256 of finished items. A file with several hard links is read once. If an output that is not
+    linked to DVC's cache or the work folder differs from dvc.lock, the reason cannot be determined. Raises LaanetError if dvc.lock is
+    missing or malformed.
     """
     report = IntegrityReport()
     lock = read_lock(project / "dvc.lock")
     claims = [*_outputs(lock, project, cache, report), *_objects(cache), *_items(work, report)]
     by_file: dict[tuple[int, int], list[Claim]] = {}
     for claim in claims:
-        facts = claim.path.stat()
-        by_file.setdefault((facts.st_dev, facts.st_ino), []).append(claim)
+        info = claim.path.stat()
+        by_file.setdefault((info.st_dev, info.st_ino), []).append(claim)
     with ThreadPoolExecutor(worker_count()) as pool, Progress("verify", total=len(by_file)) as progress:
         for (damaged, other), size in pool.map(_check, by_file.values()):
             report.damaged += damaged
@@ -65,22 +65,22 @@ def verify(project: Path, cache: Path, work: Path) -> IntegrityReport:
             report.checked += 1
             report.n_bytes += size
             progress.advance()
-    objects = Objects(project, cache)
-    report.findings = [finding for record in (*lock_records(lock), *run_cache_records(cache)) for finding in examine(record, objects)]
+    dvc_cache = DvcCache(project, cache)
+    report.findings = [finding for record in (*lock_records(lock), *run_cache_records(cache)) for finding in examine(record, dvc_cache)]
     report.damaged.sort()
     report.other.sort()
     return report
 
 
 def remove_files(paths: list[Path]) -> None:
-    """Remove files, so that the next run makes them anew."""
+    """Remove files, so that the next run creates them again."""
     for path in paths:
         path.chmod(0o644)
         path.unlink()
 
 
 def _check(claims: list[Claim]) -> tuple[tuple[list[Path], list[Path]], int]:
-    """One file's size, after its names: all of them if it is not what was written, and those that dvc.lock wants otherwise."""
+    """Check one file: return (its damaged paths: all or none, its paths that differ from dvc.lock) and its size in bytes."""
     hashes = {algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in {claim.algorithm for claim in claims}}
     size = 0
     with claims[0].path.open("rb") as file:
@@ -95,7 +95,7 @@ def _check(claims: list[Claim]) -> tuple[tuple[list[Path], list[Path]], int]:
 
 
 def _outputs(lock: Mapping[str, Mapping[str, Any]], project: Path, cache: Path, report: IntegrityReport) -> Iterator[Claim]:
-    """Claims of dvc.lock about the outputs that are here."""
+    """Yield the claims of dvc.lock about existing outputs."""
     for out in (out for stage in lock.values() for out in stage.get("outs", [])):
         path, digest = project / str(out["path"]), str(out.get("md5", ""))
         if not path.exists():
@@ -107,7 +107,7 @@ def _outputs(lock: Mapping[str, Mapping[str, Any]], project: Path, cache: Path, 
 
 
 def _members(folder: Path, listing: Mapping[str, str] | None, report: IntegrityReport) -> Iterator[Claim]:
-    """Claims about the files of an output that is a folder, from DVC's listing of it."""
+    """Yield claims about the files of an output folder, from DVC's listing of it."""
     if listing is None:
         report.absent.append(f"{folder}'s listing in DVC's cache")
         return
@@ -120,7 +120,7 @@ def _members(folder: Path, listing: Mapping[str, str] | None, report: IntegrityR
 
 
 def _objects(cache: Path) -> Iterator[Claim]:
-    """Claims that the names of DVC's objects make."""
+    """Yield the claims that the file names in DVC's cache make."""
     for path in sorted((cache / "files/md5").glob("??/*")):
         digest = (path.parent.name + path.name).removesuffix(".dir")
         if path.is_file() and len(digest) == 32:
@@ -128,9 +128,9 @@ def _objects(cache: Path) -> Iterator[Claim]:
 
 
 def _items(work: Path, report: IntegrityReport) -> Iterator[Claim]:
-    """Claims of the work folder's records."""
+    """Yield the claims of the records in the work folder."""
     for step in steps(work):
         for item in step.items():
-            digest = step.record.known_digest(item.name)
+            digest = step.record.recorded_digest(item.name)
             report.unknown += not digest
             yield Claim(item, "sha256", digest)

@@ -1,7 +1,7 @@
-"""The one way in which files are written: complete or not at all, and never through a name that another file may share.
+"""Atomic writing of files, used for every file that this project writes.
 
-DVC's cache, the work folder and an output are hard links to one file. A write to an existing name would change all of them; here a new
-file is written beside it and renamed over it.
+DVC's cache, the work folder and an output may be hard links to one file, and writing in place would change all of them. Instead, a new
+file is written next to the target and renamed over it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ TEMPORARY = ".tmp"
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Give a temporary path beside `path`; what is written there is renamed to `path` when the block ends, or removed when it raises.
+    """Yield a temporary path next to `path`, which is renamed to `path` at the end of the block, or removed if the block raises.
 
-    durable: the content is on the disk before it is renamed, so that the file is complete even after a power cut.
+    durable: flush the content to disk before renaming, so that the file is complete even after a power failure.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_native_id()}{TEMPORARY}")
@@ -35,7 +35,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename in {None, str(temporary)}:  # a write names no file, and the temporary name means nothing to a person
+        if error.filename in {None, str(temporary)}:  # some errors name no file, and the temporary name would confuse the user
             error.filename = str(path)
         raise
     finally:
@@ -43,22 +43,22 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file."""
+    """Write bytes to a file atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file in UTF-8."""
+    """Write text in UTF-8 to a file atomically."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Any, indent: int | None = None) -> None:
-    """Write JSON with a newline at its end."""
+    """Write JSON with a trailing newline to a file atomically."""
     write_text(path, json.dumps(content, indent=indent) + "\n")
 
 
 def copy_file(source: Path, path: Path) -> None:
-    """Write a copy of a file's content."""
+    """Copy the content of a file atomically."""
     with replacing(path) as temporary:
         shutil.copyfile(source, temporary)

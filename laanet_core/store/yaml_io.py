@@ -1,4 +1,4 @@
-"""YAML read by the compiled parser, which is some ten times as fast as the one in Python."""
+"""Reading of YAML with the compiled parser, which is about ten times as fast as the one in Python."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a file; nothing in it is run. Raises yaml.YAMLError for what is no YAML."""
+    """Read a YAML file safely; raises yaml.YAMLError if it is not valid YAML."""
     return yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - a safe loader

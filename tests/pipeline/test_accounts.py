@@ -96,7 +96,7 @@ def test_landmarks_of_other_crops_are_refused(project: Project) -> None:
     videos.unlink()
     videos.write_text(text + "\n")
     output = project.dvc("repro", "--force", "--single-item", "train", succeeds=False)
-    assert "data/landmarks/demo.h5: was made from another data/crops/demo than the one that is here" in output
+    assert "data/landmarks/demo.h5: was made from a different version of data/crops/demo" in output
 
 
 def test_a_shard_that_was_exchanged_is_not_used(project: Project) -> None:
@@ -114,7 +114,7 @@ def test_an_artefact_of_an_earlier_version_is_refused(project: Project) -> None:
     path = project.root / "data/checkpoints/model.safetensors"
     strip(path)
     output = project.dvc("repro", "--force", "--single-item", "evaluate@demo", succeeds=False)
-    assert "data/checkpoints/model.safetensors: says nothing of what made it" in output
+    assert "data/checkpoints/model.safetensors: has no provenance record" in output
 
 
 def strip(path: Path) -> None:
@@ -142,7 +142,7 @@ def test_verify_finds_an_entry_of_the_run_cache_that_its_checkpoint_contradicts_
     entry.write_text(yaml.safe_dump(values))
     output = project.run("laanet", "verify", succeeds=False)
     name = entry.relative_to(project.root)
-    assert f"wrong: run cache, 'python -m stages.train' ({name}): it says lambda2 = 10, but data/checkpoints was made with 1.0" in output
+    assert f"wrong: run cache, 'python -m stages.train' ({name}): it records lambda2 = 10, but data/checkpoints was made with 1.0" in output
     assert "laanet verify --remove" in output
     project.run("laanet", "verify", "--remove")
     assert not entry.parent.exists(), "DVC cannot read a folder without entries"
@@ -156,7 +156,7 @@ def test_verify_finds_a_lock_that_the_checkpoint_contradicts_and_says_how_to_rep
     lock.write_text(yaml.safe_dump(values))
     project.set({"lambda2": 10})
     output = project.run("laanet", "verify", succeeds=False)
-    assert "wrong: dvc.lock, stage train: it says lambda2 = 10, but data/checkpoints was made with 1.0" in output
+    assert "wrong: dvc.lock, stage train: it records lambda2 = 10, but data/checkpoints was made with 1.0" in output
     assert "dvc repro --force --single-item train" in output
     project.dvc("repro", "--force", "--single-item", "train")
     project.dvc("repro")
@@ -171,7 +171,9 @@ def test_verify_finds_a_record_of_other_inputs(project: Project) -> None:
     deps["data/index/demo.csv"]["md5"] = deps["data/landmarks/demo.h5"]["md5"]
     lock.write_text(yaml.safe_dump(values))
     output = project.run("laanet", "verify", succeeds=False)
-    assert re.search(r"wrong: dvc\.lock, stage train: it says data/index/demo\.csv had MD5 \w{8}, but data/checkpoints was made", output)
+    assert re.search(
+        r"wrong: dvc\.lock, stage train: it records data/index/demo\.csv with MD5 \w{8}, but data/checkpoints was made", output
+    )
 
 
 def test_verify_finds_scores_that_git_brought_back_before_dvc_recorded_them(project: Project) -> None:
@@ -183,9 +185,10 @@ def test_verify_finds_scores_that_git_brought_back_before_dvc_recorded_them(proj
     project.dvc("commit", "--force", "evaluate@demo")
     output = project.run("laanet", "verify", succeeds=False)
     assert re.search(
-        r"wrong: dvc\.lock, stage evaluate@demo: .*it says data/crops/demo had MD5 \w{8}, but reports/demo/scoring\.json was made", output
+        r"wrong: dvc\.lock, stage evaluate@demo: .*it records data/crops/demo with MD5 \w{8}, but reports/demo/scoring\.json was made",
+        output,
     )
-    assert "; the stage made other files than reports/demo/scoring.json\n" in output
+    assert "; the stage wrote different versions of reports/demo/scoring.json\n" in output
     assert "'dvc repro' rebuilds these outputs and replaces their records in dvc.lock" in output
 
 
@@ -211,7 +214,7 @@ def test_verify_names_records_of_earlier_versions_as_unconfirmed(project: Projec
     strip(path)
     project.dvc("commit", "--force", "train")
     output = project.run("laanet", "verify")
-    assert "unconfirmed: dvc.lock, stage train: data/checkpoints says nothing of what made it" in output
+    assert "unconfirmed: dvc.lock, stage train: data/checkpoints has no provenance record" in output
     assert "wrong:" not in output
 
 

@@ -103,11 +103,13 @@ def test_a_report_of_stages_that_do_not_belong_together_is_refused(project: Proj
     project.run("git", "checkout", "params.yaml")
     refused = project.run("python", "-m", "stages.report", succeeds=False).strip()
     assert re.fullmatch(
-        r"error: dvc\.lock: demo ran with demo\.crf = 20, params\.yaml has \d+; run 'dvc repro', or set the parameter back\.", refused
+        r"error: dvc\.lock: demo ran with demo\.crf = 20, params\.yaml has \d+; run 'dvc repro', or restore the parameter\.", refused
     )
     project.set({"demo.crf": 20})
     refused = project.run("python", "-m", "stages.report", succeeds=False).strip()
-    assert refused == "error: dvc.lock: index@demo ran with another data/raw/demo.json than demo made last; run 'dvc repro'."
+    assert (
+        refused == "error: dvc.lock: index@demo used an outdated data/raw/demo.json, which demo has written again since; run 'dvc repro'."
+    )
 
 
 def test_a_stage_whose_input_is_exchanged_meanwhile_fails(project: Project) -> None:
@@ -183,7 +185,7 @@ def test_a_stage_waits_for_a_dvc_command_to_end_before_it_puts_its_outputs_in_th
     with (project.root / ".dvc/tmp/lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = project.start("python", "-m", "stages.index", "demo")
-        assert any(line == "waiting for another dvc command in this project to end\n" for line in process.stdout)  # type: ignore[union-attr]
+        assert any(line == "waiting for another dvc command in this project to finish\n" for line in process.stdout)  # type: ignore[union-attr]
         assert not index.exists()
     assert process.wait(timeout=60) == 0
     assert index.exists()

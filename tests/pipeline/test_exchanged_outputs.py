@@ -58,18 +58,18 @@ def test_what_git_exchanged_before_dvc_recorded_it_is_made_again(project: Projec
     run = exchange(project, stage, "dvc", "repro")
     assert run.status != 0
     assert "error: reports/" in run.output
-    assert "is not what its stage made; another command, such as 'git stash', exchanged it. Run 'dvc repro' again." in run.output
+    assert "is not the file that its stage wrote; another command, such as 'git stash', replaced it. Run 'dvc repro' again." in run.output
     wrong = project.run("laanet", "verify", succeeds=False)
-    assert re.search(rf"wrong: dvc\.lock, stage {stage}: .*the stage made other files than reports/", wrong)
+    assert re.search(rf"wrong: dvc\.lock, stage {stage}: .*the stage wrote different versions of reports/", wrong)
     output = project.dvc("repro")
-    assert f"dvc.lock had other files of stage {stage} than it made (reports/" in output
+    assert f"dvc.lock recorded different files than stage {stage} wrote (reports/" in output
     assert "they are removed, and the stage runs again" in output
     stated = read_tracked(project.root / tracked_path(stage))
     assert stated == {path: output_digest(project.root / path) for path in stated}
     assert stated == {path: project.outputs()[path] for path in stated}
     assert "0 damaged" in project.run("laanet", "verify")
     assert project.lock()[stage]["outs"] != yaml.safe_load(project.run("git", "show", "HEAD:dvc.lock"))["stages"][stage]["outs"]
-    assert "had other files" not in project.dvc("repro")
+    assert "recorded different files" not in project.dvc("repro")
 
 
 def test_a_training_recorded_with_another_log_is_not_taken_from_the_run_cache(project: Project) -> None:
@@ -79,5 +79,5 @@ def test_a_training_recorded_with_another_log_is_not_taken_from_the_run_cache(pr
     project.dvc("checkout", "--force")
     assert any("lambda2: 10\n" in path.read_text() for path in (project.root / ".dvc/cache/runs").glob("??/*/*"))
     output = project.dvc("exp", "run", "-S", "lambda2=10", "train")
-    assert "DVC's run cache had other files of 'python -m stages.train' than that command made (reports/training/log.csv" in output
+    assert "DVC's run cache recorded different files than 'python -m stages.train' wrote (reports/training/log.csv" in output
     assert read_tracked(project.root / tracked_path("train"))["reports/training/log.csv"] == project.outputs()["reports/training/log.csv"]

@@ -13,7 +13,7 @@ import pytest
 from tests.helpers.processes import inside
 from tests.helpers.project import Project
 
-GOES_ON = "what is finished is kept, and the same command goes on from there"
+GOES_ON = "finished work is kept; run the same command again to resume"
 
 
 def interrupt(project: Project, stage: str, *words: str, wait_s: float) -> tuple[int, str]:
@@ -83,5 +83,5 @@ def test_a_stage_that_is_interrupted_while_it_imports_its_libraries_says_so(proj
     pause.reached()
     os.killpg(process.pid, signal.SIGINT)
     pause.let_go()
-    assert process.communicate(timeout=60)[0] == "interrupted before the work began; the same command starts it\n"
+    assert process.communicate(timeout=60)[0] == "interrupted before any work was done; run the same command again to start\n"
     assert process.returncode == 130

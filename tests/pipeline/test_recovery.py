@@ -80,7 +80,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_done_is_kept(project: Project)
     if subprocess.run(probe, capture_output=True, check=False).returncode:
         pytest.skip("this system lets no user mount a small file system")
     output = project.run("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, succeeds=False)
-    assert re.search(r"^error: no space is left.*'laanet clean'.*what is finished is kept\.$", output, re.MULTILINE), output
+    assert re.search(r"^error: no space is left.*'laanet clean'.*finished work is kept\.$", output, re.MULTILINE), output
     assert "Traceback" not in output
     kept = project.items("frames/demo")
     assert 0 < len([key for key in kept if key in items]) < len(items)

@@ -83,7 +83,7 @@ def test_a_clone_that_pulls_has_the_same_bytes_and_nothing_to_do(lab: Project, t
         assert all(path.read_bytes() == there[name].read_bytes() for name, path in here.items())
     output = other.dvc("repro", "--allow-missing")
     assert sorted(stages_run(output)) == ["code", "index@gated"]
-    assert "index of gated: kept as dvc.lock has it" in output
+    assert "index of gated: kept from dvc.lock" in output
     assert not other.run("git", "status", "--porcelain")
 
 

@@ -85,7 +85,7 @@ def test_verify_outside_a_project_is_one_sentence(project: Project, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     assert "run in the project's folder" in Project(tmp_path / "empty").run("laanet", "verify", succeeds=False)
     (project.root / "dvc.lock").write_text("stages: 3\n")
-    assert "dvc.lock: not a lock file of DVC" in project.run("laanet", "verify", succeeds=False)
+    assert "dvc.lock: not a valid DVC lock file" in project.run("laanet", "verify", succeeds=False)
 
 
 def test_clean_keeps_what_the_last_run_used_so_that_nothing_is_made_twice(project: Project) -> None:
@@ -184,7 +184,7 @@ def test_amounts_are_read_as_people_write_them(text: str, n_bytes: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "much", "-1GB", "1e9", "5XB", "nan"])
 def test_what_is_no_amount_is_one_sentence(text: str) -> None:
-    with pytest.raises(LaanetError, match="is no amount of bytes"):
+    with pytest.raises(LaanetError, match="is not a size in bytes"):
         in_bytes(text)
 
 

@@ -33,7 +33,9 @@ def refusal(root: Path, name: str, **params: object) -> str:
     """The sentence that a folder is refused with; it ends with the remedy and the tree expected."""
     with pytest.raises(LaanetError) as error:
         build(root, name, **params)
-    remedy = f"; copy the rest, or set datasets.{name}.partial to true to go on with what there is; it should hold {LAYOUTS[name].tree}."
+    remedy = (
+        f"; copy the rest, or set datasets.{name}.partial to true to continue without them; the folder should hold {LAYOUTS[name].tree}."
+    )
     assert str(error.value).endswith(remedy)
     return str(error.value).removesuffix(remedy)
 
@@ -62,9 +64,9 @@ def test_a_half_copied_ffpp_tells_how_many_are_missing_where_and_with_partial_ha
     (videos / "002.mp4").mkdir()
     said = refusal(root, "ffpp")
     assert said.startswith(
-        f"datasets.ffpp: 1003 of 5000 videos are missing or empty in '{root}' (all 1000 of manipulated_sequences/FaceSwap/c23"
+        f"datasets.ffpp: 1003 of 5000 videos are missing or empty in '{root}' (all 1000 in manipulated_sequences/FaceSwap/c23"
     )
-    assert "3 of 1000 of original_sequences/youtube/c23/videos), the first is original_sequences/youtube/c23/videos/00" in said
+    assert "3 of 1000 in original_sequences/youtube/c23/videos), the first is original_sequences/youtube/c23/videos/00" in said
     rows = build(root, "ffpp", partial=True)
     assert len(rows) == 5000
     assert len(there(rows)) == 5000 - 1003 + 2  # an empty file and an empty folder have digests
@@ -85,7 +87,9 @@ def test_ffpp_with_a_list_cut_short_is_told_by_the_published_counts(root: Path) 
         path.unlink()
     said = refusal(root, "ffpp")
     assert "552 test fake, 138 test real" in said
-    assert "and published were 720 train real, 2880 train fake, 140 val real, 560 val fake, 140 test real, 560 test fake" in said
+    assert (
+        "but the published data set has 720 train real, 2880 train fake, 140 val real, 560 val fake, 140 test real, 560 test fake" in said
+    )
     assert counts(build(root, "ffpp", partial=True))["test real"] == 138
 
 
@@ -102,7 +106,9 @@ def test_a_half_copied_cdf2_and_a_list_cut_short_are_told(root: Path) -> None:
     plant_whole_cdf2(root)
     lines = (root / "List_of_testing_videos.txt").read_text().splitlines()
     (root / "List_of_testing_videos.txt").write_text("\n".join(lines[:-1]))
-    assert "has 517 in all, 339 test fake, 178 test real, and published were 178 test real, 340 test fake" in refusal(root, "cdf2")
+    assert "has 517 in all, 339 test fake, 178 test real, but the published data set has 178 test real, 340 test fake" in refusal(
+        root, "cdf2"
+    )
     (root / "List_of_testing_videos.txt").write_text("\n".join(lines))
     (root / "Celeb-synthesis").rename(root.parent / "elsewhere")
     assert "340 of 518 videos are missing or empty" in refusal(root, "cdf2")
@@ -115,7 +121,7 @@ def test_celeb_df_v1_passes_with_a_list_of_any_length_and_tells_what_it_lacks(ro
     (root / "List_of_testing_videos.txt").write_text("1 Celeb-real/id0_0000.mp4\n0 Celeb-synthesis/id0_id1_0000.mp4\n")
     said = refusal(root, "cdf1")
     assert "1 of 2 videos are missing or empty" in said
-    assert "(all 1 of Celeb-synthesis), the first is Celeb-synthesis/id0_id1_0000.mp4" in said
+    assert "(all 1 in Celeb-synthesis), the first is Celeb-synthesis/id0_id1_0000.mp4" in said
     plant(root, "Celeb-synthesis/id0_id1_0000.mp4")
     assert counts(build(root, "cdf1")) == {"test real": 1, "test fake": 1}
 
@@ -126,7 +132,7 @@ def test_a_whole_dfd_has_363_real_and_3068_fake_videos_and_fewer_are_told(root: 
     assert counts(rows) == {"test real": 363, "test fake": 3068}
     (root / rows["actors/00__scene0"].path).unlink()
     said = refusal(root, "dfd", compression="c40")
-    assert "has 3430 in all, 3068 test fake, 362 test real, and published were 363 test real, 3068 test fake" in said
+    assert "has 3430 in all, 3068 test fake, 362 test real, but the published data set has 363 test real, 3068 test fake" in said
     assert len(build(root, "dfd", compression="c40", partial=True)) == 3430
 
 
@@ -138,7 +144,7 @@ def test_a_dfd_video_that_is_empty_is_told(root: Path) -> None:
 
 def test_a_whole_dfw_has_7314_sequences_and_fewer_are_told(root: Path) -> None:
     plant_dfw(root, 7313)
-    assert "1828 train fake, 1829 train real, and published were 7314 in all" in refusal(root, "dfw")
+    assert "1828 train fake, 1829 train real, but the published data set has 7314 in all" in refusal(root, "dfw")
     assert len(build(root, "dfw", partial=True)) == 7313
     plant(root, "fake_test/9/last/0.png")
     assert len(build(root, "dfw")) == 7314
@@ -151,7 +157,7 @@ def test_a_half_copied_dfdc_is_told_by_its_labels_and_its_parts(root: Path) -> N
     (root / "dfdc_train_part_0/metadata.json").write_text(json.dumps(records))
     said = refusal(root, "dfdc")
     assert "2 of 4 videos are missing or empty" in said
-    assert "(1 of 2 of the folder itself, 1 of 2 of dfdc_train_part_0), the first is b.mp4" in said
+    assert "(1 of 2 in the top folder, 1 of 2 in dfdc_train_part_0), the first is b.mp4" in said
     rows = build(root, "dfdc", partial=True)
     assert set(rows) - set(there(rows)) == {"b", "dfdc_train_part_0/f"}
 
@@ -162,5 +168,5 @@ def test_a_half_copied_dfdcp_names_the_worst_folders_and_counts_the_others(root:
     plant(root, "method_B/0/0.mp4")
     said = refusal(root, "dfdcp")
     assert "21 of 22 videos are missing or empty" in said
-    assert "(all 6 of method_A/5, all 5 of method_A/4, all 4 of method_A/3, all 3 of method_A/2 and more in 2 other folders)" in said
+    assert "(all 6 in method_A/5, all 5 in method_A/4, all 4 in method_A/3, all 3 in method_A/2 and more in 2 other folders)" in said
     assert len(there(build(root, "dfdcp", partial=True))) == 1

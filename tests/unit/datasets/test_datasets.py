@@ -159,7 +159,7 @@ def _listed(root: Path, path: str) -> Path:
 def test_two_files_of_one_name_are_refused(root: Path) -> None:
     plant(root, "real/a.mp4", "real/a.png")
     rows = build_index("mine", DatasetParams(root=str(root)), root / "cache")
-    with pytest.raises(LaanetError, match="are both video 'real/a'"):
+    with pytest.raises(LaanetError, match="have the same video id 'real/a'"):
         write_index(root / "i.csv", rows)
 
 
@@ -195,7 +195,7 @@ def test_a_layout_may_be_chosen_for_any_name(root: Path) -> None:
 
 def test_a_list_for_a_layout_that_reads_none_is_a_sentence(root: Path) -> None:
     plant(root, "real/a.mp4")
-    with pytest.raises(LaanetError, match=r"datasets\.mine\.listing: the layout 'folder' reads no such list"):
+    with pytest.raises(LaanetError, match=r"datasets\.mine\.listing: the layout 'folder' does not use a list"):
         build(root, "mine", listing="x.json")
 
 

@@ -135,18 +135,18 @@ def test_missing_folders_are_told_and_rows_with_partial(absolute: bool, root: Pa
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], "list.json: found '[]' where names are mapped to records"),
-        ({"A": 3}, "list.json, A: found '3' where names are mapped"),
-        ({"A": {"real": {"training": {}}}}, "A, real, training: 'training' is no split; a list has train, val and test."),
-        ({"A": {"real": {"test": {"v": ["x/0.png"]}}}}, "A, real, test, 'v': found \"['x/0.png']\" where"),
-        ({"A": {"real": {"test": {"v": {"label": "real"}}}}}, "'v': has no list of frames' paths"),
-        ({"A": {"real": {"test": {"v": {"frames": [1]}}}}}, "'v': has no list of frames' paths"),
-        (one("a/0.png", label="Celeb"), "'v': label 'Celeb' tells neither real nor fake; rename it in the list"),
-        ({"A": {"A_real": {"test": {"v": record("A_fake", "a/0.png")}}}}, "'v': its label is 'A_fake', and it stands under 'A_real'"),
-        (one("a/0.png", "b/1.png"), "'v': its frames lie in several folders, a and b; list one folder a video."),
-        (one("../../etc/0.png"), "'v': path '../../etc' leads out of"),
-        (one("0.png"), "'v': its frames lie in no folder"),
-        (one(video="../../v"), "path 'CelebDFv2_real/../../v' leads out of"),
+        ([], "list.json: expected a JSON object, found '[]'"),
+        ({"A": 3}, "list.json, A: expected a JSON object, found '3'"),
+        ({"A": {"real": {"training": {}}}}, "A, real, training: 'training' is not a split; use train, val or test."),
+        ({"A": {"real": {"test": {"v": ["x/0.png"]}}}}, "A, real, test, 'v': expected a JSON object, found \"['x/0.png']\""),
+        ({"A": {"real": {"test": {"v": {"label": "real"}}}}}, "'v': has no list of frame paths"),
+        ({"A": {"real": {"test": {"v": {"frames": [1]}}}}}, "'v': has no list of frame paths"),
+        (one("a/0.png", label="Celeb"), "'v': label 'Celeb' is neither real nor fake; rename it in the list"),
+        ({"A": {"A_real": {"test": {"v": record("A_fake", "a/0.png")}}}}, "'v': its label is 'A_fake', but it is listed under 'A_real'"),
+        (one("a/0.png", "b/1.png"), "'v': its frames are in several folders, a and b; list one folder per video."),
+        (one("../../etc/0.png"), "'v': path '../../etc' points outside"),
+        (one("0.png"), "'v': its frames are not in a folder"),
+        (one(video="../../v"), "path 'CelebDFv2_real/../../v' points outside"),
         (one("a\nb/0.png"), "'a\\nb' has a line break"),
         (one("\ud800/0.png"), "bytes that are not UTF-8"),
         (one(f"{'x' * 300}/0.png"), "is too long"),
@@ -158,7 +158,7 @@ def test_a_malformed_list_is_one_sentence_that_names_the_place(content: object, 
 
 def test_one_folder_under_both_labels_is_refused(root: Path) -> None:
     content = {"A": {label: {"test": {"v": record(label, "A/v/0.png")}} for label in ("A_real", "A_fake")}}
-    assert "its frames are those of a video with the other label, A/v; mend the list." in refusal(root, content, partial=True)
+    assert "its folder A/v is also listed with the opposite label; correct the list." in refusal(root, content, partial=True)
 
 
 def test_a_list_that_is_not_named_or_not_there_is_a_sentence(root: Path) -> None:

@@ -48,9 +48,9 @@ def test_ffpp_uncompressed_is_c0_in_a_folder_of_either_name(folder: str, root: P
 def test_ffpp_refuses_missing_lists_and_unlisted_videos(root: Path) -> None:
     plant_ffpp(root)
     plant(root, "original_sequences/youtube/c23/videos/999.mp4")
-    assert "999.mp4: video 999 is in no list of" in refusal(root, "ffpp")
+    assert "999.mp4: video 999 is not in any list in" in refusal(root, "ffpp")
     (root / "original_sequences/youtube/c23/videos/999.mp4").rename(root / "manipulated_sequences/FaceSwap/c23/videos/000_010.mp4")
-    assert "000_010.mp4: video 000_010 is in no list of" in refusal(root, "ffpp")
+    assert "000_010.mp4: video 000_010 is not in any list in" in refusal(root, "ffpp")
     (root / "splits/val.json").unlink()
     assert "val.json: not found; the data set's folder should hold original_sequences/youtube" in refusal(root, "ffpp")
 
@@ -61,11 +61,11 @@ def test_ffpp_refuses_missing_lists_and_unlisted_videos(root: Path) -> None:
         ("[[", "val.json: not valid JSON"),
         ("[" * 100_000, "val.json: not valid JSON"),
         ("9" * 5000, "val.json: not valid JSON"),
-        ("{}", "val.json: is no list of pairs of ids"),
-        ('[["010"]]', "val.json: is no list of pairs of ids"),
-        ('[["010", 11]]', "val.json: found 11, and an id is of letters and digits"),
-        ('[["010", "../../011"]]', "val.json: found '../../011', and an id is of letters and digits"),
-        ('[["000", "010"]]', "val.json: video 000 is in another pair too, here or in another list"),
+        ("{}", "val.json: is not a list of pairs of ids"),
+        ('[["010"]]', "val.json: is not a list of pairs of ids"),
+        ('[["010", 11]]', "val.json: found 11, but an id has only letters and digits"),
+        ('[["010", "../../011"]]', "val.json: found '../../011', but an id has only letters and digits"),
+        ('[["000", "010"]]', "val.json: video 000 is in two pairs, of this or several lists"),
     ],
 )
 def test_ffpp_refuses_a_malformed_list(content: str, message: str, root: Path) -> None:
@@ -77,7 +77,7 @@ def test_ffpp_refuses_a_malformed_list(content: str, message: str, root: Path) -
 def test_a_list_of_more_than_a_gigabyte_is_not_read(root: Path) -> None:
     with (root / "dataset.json").open("w") as file:
         file.truncate(10**9 + 1)  # a hole, which takes no room
-    assert "dataset.json: has 1000000001 bytes, and a list at most 1000000000; download it again." in refusal(root, "dfdcp")
+    assert "dataset.json: has 1000000001 bytes, but a list may have at most 1000000000; download it again." in refusal(root, "dfdcp")
 
 
 def test_dfd_pairs_by_actor_and_scene(root: Path) -> None:
@@ -119,17 +119,17 @@ def test_celeb_df_takes_the_listed_videos_and_the_sources_of_their_fakes(name: s
         "Celeb-synthesis/id5_id1_0001": (1, "Celeb-synthesis", "test", "Celeb-real/id5_0001"),
         "Celeb-real/id5_0001": (0, "real", "train", ""),
     }
-    assert f"index of {name}: 1 other videos in {root} are in no list and were left out" in capsys.readouterr().out
+    assert f"index of {name}: 1 other videos in {root} are not listed and were skipped" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"label path\n", "line 1: found 'label path'; a line is '1 path' for real or '0 path' for fake"),
+        (b"label path\n", "line 1: found 'label path'; each line must be '1 path' for real or '0 path' for fake"),
         (b"1 YouTube-real/a.mp4\n\n2 x.mp4\n", "line 3: found '2 x.mp4'"),
-        (b"1 ../a.mp4\n", "line 1: path '../a.mp4' leads out of"),
-        (b"1\n", "line 1: path '' leads out of"),
-        (b"1 \xff.mp4\n", "not a text file that can be read"),
+        (b"1 ../a.mp4\n", "line 1: path '../a.mp4' points outside"),
+        (b"1\n", "line 1: path '' points outside"),
+        (b"1 \xff.mp4\n", "not a readable text file"),
     ],
 )
 def test_celeb_df_refuses_a_malformed_list(content: bytes, message: str, root: Path) -> None:
@@ -171,7 +171,7 @@ def test_dfdc_reads_test_labels_and_train_parts(root: Path) -> None:
     [
         ("labels.csv", "filename,label\nt.mp4,fake\n", "line 2: label is 'fake'; it should be 0 or 1"),
         ("labels.csv", "t.mp4,1\n", "has no column 'filename' (found t.mp4, 1); download it again"),
-        ("metadata.json", json.dumps({"../../x.mp4": {"label": "REAL"}}), "leads out of"),
+        ("metadata.json", json.dumps({"../../x.mp4": {"label": "REAL"}}), "points outside"),
         ("metadata.json", json.dumps({"\ud800.mp4": {"label": "REAL"}}), "bytes that are not UTF-8"),
         ("metadata.json", json.dumps({"x.mp4": {"label": ["REAL"]}}), "record 'x.mp4': label is ['REAL']; it should be REAL or FAKE"),
         ("metadata.json", json.dumps({"x.mp4": "REAL"}), "does not map file names to records"),

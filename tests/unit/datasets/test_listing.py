@@ -50,12 +50,12 @@ def test_a_table_of_a_spreadsheet_is_read(root: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("../x.mp4,0,", "line 2: path '../x.mp4' leads out of"),
-        ("/etc/passwd,0,", "line 2: path '/etc/passwd' leads out of"),
-        ("link/x.mp4,0,", "line 2: path 'link/x.mp4' leads out of"),
-        (",0,", "line 2: path '' leads out of"),
-        (".,0,", "line 2: path '.' leads out of"),
-        ("a/../../set/b.mp4,0,", "leads out of"),
+        ("../x.mp4,0,", "line 2: path '../x.mp4' points outside"),
+        ("/etc/passwd,0,", "line 2: path '/etc/passwd' points outside"),
+        ("link/x.mp4,0,", "line 2: path 'link/x.mp4' points outside"),
+        (",0,", "line 2: path '' points outside"),
+        (".,0,", "line 2: path '.' points outside"),
+        ("a/../../set/b.mp4,0,", "points outside"),
         ("a\tb.mp4,0,", "line 2: 'a\\tb.mp4' has a line break, a control character"),
         ('"a\nb.mp4",0,', "line 3: 'a\\nb.mp4' has a line break"),
         (f"{'x' * 241}.mp4,0,", "is too long; a name has at most 240 bytes"),
@@ -63,10 +63,10 @@ def test_a_table_of_a_spreadsheet_is_read(root: Path) -> None:
         ("a.mp4,real,", "line 2: label is 'real'; write 0 for real or 1 for fake"),
         ("a.mp4", "line 2: label is ''; write 0 for real or 1 for fake"),
         ("a, b.mp4,0,,", "line 2: has more cells than the header; put cells that hold a comma in double quotes"),
-        ("a.mp4,1,gone.mp4", "line 2: source 'gone' is no row of the table"),
-        ("a.mp4,1,../a.mp4", "leads out of"),
+        ("a.mp4,1,gone.mp4", "line 2: source 'gone' is not a row of the table"),
+        ("a.mp4,1,../a.mp4", "points outside"),
         ("a.mp4,1,a.mp4", "line 2: source 'a' is a fake itself; name the real video"),
-        ("a.mp4,0,\nb.mp4,0,a.mp4", "line 3: a real video has source 'a', and only a fake is made from another; leave it empty"),
+        ("a.mp4,0,\nb.mp4,0,a.mp4", "line 3: a real video has source 'a', but only fakes have a source; leave it empty"),
     ],
 )
 def test_a_bad_line_of_a_table_is_named(line: str, message: str, root: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_bad_line_of_a_table_is_named(line: str, message: str, root: Path) -> 
         (b"path;label\na.mp4;0\n", "has no column 'path' (found path;label); give it a first line"),
         (b"path\na.mp4\n", "has no column 'label' (found path); give it a first line"),
         (b"", "has no column 'path' (found none); give it a first line"),
-        (b"path,label\n\xff\xfe,0\n", "not a text file that can be read"),
-        (b'path,label\n"' + b"a" * 200_000 + b'",0\n', "line 2: no CSV (field larger than field limit"),
+        (b"path,label\n\xff\xfe,0\n", "not a readable text file"),
+        (b'path,label\n"' + b"a" * 200_000 + b'",0\n', "line 2: not valid CSV (field larger than field limit"),
         (b"path,label\n", "no videos were found in"),
     ],
 )

@@ -135,7 +135,7 @@ def test_a_file_that_is_no_params_file_stays_and_is_one_sentence(project: Path, 
 
 def test_an_unknown_preset_is_one_sentence(project: Path) -> None:
     for name in ("nope", "../presets/demo", "demo.yaml", ""):
-        assert_refused(preset(name), "is no preset (there are: demo, paper)")
+        assert_refused(preset(name), "is not a preset (available: demo, paper)")
     shutil.rmtree(project / "presets")
     assert_refused(preset("demo"), "run in the project's folder")
 
@@ -144,7 +144,7 @@ def test_a_preset_that_cannot_take_a_data_set_or_does_not_load_is_one_sentence(p
     replace(project / "params.yaml", "    root: data/raw/demo\n", "    root: data/raw/demo\n" + OWN)
     values = yaml.safe_load((project / "presets/demo.yaml").read_text())
     (project / "presets/braces.yaml").write_text(yaml.safe_dump(values, default_flow_style=True))
-    assert_refused(preset("braces"), "braces.yaml: its data sets stand in braces")
+    assert_refused(preset("braces"), "braces.yaml: its data sets are written in braces")
     (project / "presets/broken.yaml").write_text("seed: 1\n")
     assert_refused(preset("demo"), "broken.yaml: parameter 'lambda1' is missing")
 

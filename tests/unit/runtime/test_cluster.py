@@ -137,11 +137,13 @@ def test_a_task_that_kills_its_workers_costs_itself_alone(started: Cluster, tmp_
     with open_executor() as executor:
         paths = run_items(work, keys, crash_on, {text: (text, tmp_path / "log") for text in texts}, executor, "test", write_reason)
     found = {name: path.read_text() for name, path in paths.items()}
-    assert found.pop("segfault").startswith("segfault: its process crashed twice")
+    assert found.pop("segfault").startswith("segfault: its worker process crashed twice")
     assert found == {"a": "a", "b": "b", "c": "c"}
 
 
-@pytest.mark.parametrize(("field", "message"), [("code", "runs other code or libraries"), ("folder", "has no folder /nowhere; share it")])
+@pytest.mark.parametrize(
+    ("field", "message"), [("code", "runs different code or libraries"), ("folder", "has no folder /nowhere; mount it")]
+)
 def test_a_worker_that_is_set_up_otherwise_is_one_sentence(
     started: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, message: str
 ) -> None:
@@ -153,9 +155,20 @@ def test_a_worker_that_is_set_up_otherwise_is_one_sentence(
         run_items(work, {"a": item_key(text="a")}, crash_on, {"a": ("a", tmp_path / "log")}, executor, "test")
 
 
+@pytest.mark.parametrize("module", ["types.py", "runtime/cluster.py", "media/faces/crops.py"])
+def test_the_fingerprint_covers_every_module_of_the_package(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    before = cluster.fingerprint.__wrapped__()
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"# edited" * str(path).endswith(f"laanet_core/{module}"))
+    assert cluster.fingerprint.__wrapped__() != before
+
+
 def test_a_scheduler_that_goes_away_is_one_sentence(started: Cluster, tmp_path: Path) -> None:
     work = WorkDir("step", tmp_path / "work")
-    with pytest.raises(LaanetError, match=r"the Dask scheduler was lost; start it and run again"), open_executor() as executor:
+    with (
+        pytest.raises(LaanetError, match=r"the connection to the Dask scheduler was lost; start it and run again"),
+        open_executor() as executor,
+    ):
         threading.Timer(1, started.processes[0].kill).start()
         run_items(work, {"a": item_key(text="a")}, crash_on, {"a": ("a", tmp_path / "log")}, executor, "test")
 
@@ -163,7 +176,10 @@ def test_a_scheduler_that_goes_away_is_one_sentence(started: Cluster, tmp_path: 
 def test_where_no_scheduler_answers_the_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAANET_SCHEDULER", "tcp://127.0.0.1:1")
     monkeypatch.setattr(cluster, "CONNECT_S", 1)
-    with pytest.raises(LaanetError, match=r"LAANET_SCHEDULER is 'tcp://127\.0\.0\.1:1', where no Dask scheduler answers"), open_executor():
+    with (
+        pytest.raises(LaanetError, match=r"LAANET_SCHEDULER is 'tcp://127\.0\.0\.1:1', but no Dask scheduler answers there"),
+        open_executor(),
+    ):
         pass
 
 

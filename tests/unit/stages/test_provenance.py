@@ -91,11 +91,11 @@ def test_a_commit_without_readable_parameters_is_a_gap(project: Path, params: Pa
     git(project, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qam", "second")
     shutil.copy(PRESET, project / "params.yaml")
     found = collect_provenance(params, project)
-    assert [gap for gap in found.gaps if gap.startswith("Which parameters differ from a commit's is unknown: a params.yaml could not")]
+    assert [gap for gap in found.gaps if gap.startswith("Changes of parameters since the commit are unknown: a params.yaml could not")]
     git(project, "rm", "-qf", "params.yaml")
     git(project, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "third")
     assert (
-        "Which parameters differ from a commit's is unknown: there is no commit with a params.yaml."
+        "Changes of parameters since the commit are unknown: there is no commit with a params.yaml."
         in collect_provenance(params, project).gaps
     )
 
@@ -107,7 +107,7 @@ def test_without_git_or_lock_it_says_so(tmp_path: Path, params: Params, monkeypa
     assert [artefact.digest for artefact in found.artefacts] == [None] * 3
     assert any("not a git repository" in gap for gap in found.gaps)
     assert any("There is no dvc.lock" in gap for gap in found.gaps)
-    assert any("Which parameters differ from a commit's is unknown" in gap for gap in found.gaps)
+    assert any("Changes of parameters since the commit are unknown" in gap for gap in found.gaps)
     monkeypatch.setenv("PATH", "")
     assert any("git is not installed" in gap for gap in collect_provenance(params, tmp_path).gaps)
 

@@ -122,7 +122,7 @@ def test_what_cannot_be_stood_for_is_one_sentence_and_keeps_what_is_finished(
 ) -> None:
     monkeypatch.setenv("LAANET_WORKERS", "1")
     give_up = write_reason if text == "killed" else None
-    with pytest.raises(LaanetError, match=rf"worked on '{text}' died twice \({signal_name}\).*LAANET_WORKERS=1.*is kept\.$"):
+    with pytest.raises(LaanetError, match=rf"the worker process for '{text}' died twice \({signal_name}\).*LAANET_WORKERS=1.*is kept\.$"):
         run_processes(work, ["a", text, "b"], tmp_path / "log", give_up)
     assert sorted(path.read_text() for path in work.folder.glob("??/*") if path.suffix != ".tmp") == ["a", "b"]
 
@@ -195,7 +195,7 @@ def test_a_full_disk_ends_the_run_with_its_error_and_leaves_no_half_file(work: W
 def test_digests_are_taken_when_an_item_is_made(work: WorkDir, tmp_path: Path) -> None:
     item = run(work, ["one"], tmp_path / "log")["one"]
     work.record.save()
-    assert WorkDir("step", tmp_path / "work").record.known_digest(item.name) == hashlib.sha256(b"one").hexdigest()
+    assert WorkDir("step", tmp_path / "work").record.recorded_digest(item.name) == hashlib.sha256(b"one").hexdigest()
 
 
 def test_an_item_that_was_changed_is_made_anew(work: WorkDir, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def exit_at_once() -> None:
 
 
 def test_processes_that_cannot_start_end_the_run_and_are_not_the_videos_fault(work: WorkDir, tmp_path: Path) -> None:
-    with pytest.raises(LaanetError, match="a worker process died as it started"), WorkerPool(2, exit_at_once) as pool:
+    with pytest.raises(LaanetError, match="a worker process died at start-up"), WorkerPool(2, exit_at_once) as pool:
         run_items(work, {"a": item_key(text="a")}, crash_on, {"a": ("a", tmp_path / "log")}, pool, "test", write_reason)
 
 

@@ -44,7 +44,7 @@ def test_a_linked_output_shares_the_items_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("video_id", ["../escape", "a/../../escape", "nul\0byte"])
 def test_a_video_id_cannot_leave_its_folder(tmp_path: Path, video_id: str) -> None:
-    with pytest.raises(LaanetError, match="leaves its folder"):
+    with pytest.raises(LaanetError, match="points outside the folder"):
         output_path(tmp_path / "out", video_id, ".tar")
 
 
@@ -105,5 +105,5 @@ def test_a_stage_and_its_workers_end_when_dvc_is_killed(tmp_path: Path, shell: s
 
 
 def test_a_place_where_no_folder_can_be_made_is_one_sentence() -> None:
-    with pytest.raises(LaanetError, match=r"^/proc/nothing/step: cannot be made; name another place in LAANET_WORK"):
+    with pytest.raises(LaanetError, match=r"^/proc/nothing/step: cannot be created; set LAANET_WORK to another folder"):
         WorkDir("step", Path("/proc/nothing"))

@@ -77,7 +77,7 @@ def test_an_error_names_the_file_that_was_asked_for_and_not_its_temporary_name(t
         write_text(tmp_path / "folder", "new")
     where = tmp_path / "folder"
     assert describe_os_error(found.value, "here") == (
-        f"{where}: cannot be used (Is a directory); make it writable or name another place, then run again."
+        f"{where}: cannot be used (Is a directory); make it writable or choose another location, then run again."
     )
 
 

@@ -1,4 +1,4 @@
-"""What dvc.yaml says of one stage, with its `${...}` filled in."""
+"""Definitions of stages in dvc.yaml, with `${...}` substituted."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from laanet_core.store.yaml_io import read_yaml
 
 
 class Stage(NamedTuple):
-    """A stage of dvc.yaml. deps, outs: paths; params: keys of params.yaml; persistent: outs that stay as they are if not made again;
-    uncached: outs that git keeps, not DVC."""
+    """A stage of dvc.yaml. deps, outs: paths; params: keys of params.yaml; persistent: outs kept if not written again; uncached: outs
+    tracked by git instead of DVC."""
 
     deps: list[str]
     params: list[str]
@@ -26,9 +26,9 @@ class Stage(NamedTuple):
 
 
 def read_stage(name: str, dataset: str | None, params: Mapping[str, Any], path: Path = Path("dvc.yaml")) -> Stage:
-    """The stage of a name, for a data set where there is one for each; params: the content of params.yaml.
+    """Read the definition of a stage. dataset: its data set, None for stages without; params: content of params.yaml.
 
-    Raises LaanetError when dvc.yaml is missing, malformed, or has no such stage.
+    Raises LaanetError if dvc.yaml is missing or malformed, or has no such stage.
     """
     try:
         definition = read_yaml(path)["stages"][name]
@@ -40,7 +40,7 @@ def read_stage(name: str, dataset: str | None, params: Mapping[str, Any], path: 
         persistent = [entry for option, entry in options if option.get("persist")]
         uncached = [entry for option, entry in options if not option.get("cache", True)]
         values = {**flatten(params), "key": dataset}
-        return Stage(*([_filled(text, values) for text in texts] for texts in (*fields, *map(_paths, (entries, persistent, uncached)))))
+        return Stage(*([_substitute(text, values) for text in texts] for texts in (*fields, *map(_paths, (entries, persistent, uncached)))))
     except FileNotFoundError:
         raise LaanetError(f"{path}: not found; run from the project's root.") from None
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
@@ -48,20 +48,20 @@ def read_stage(name: str, dataset: str | None, params: Mapping[str, Any], path: 
 
 
 def stage_names(path: Path = Path("dvc.yaml")) -> list[str]:
-    """The stages that depend on their code, which is noted in `code_file`; the others run each time."""
+    """List the stages that depend on their `code_file`; the other stages always run."""
     stages = read_yaml(path)["stages"]
     return [name for name, stage in stages.items() if code_file(name) in stage.get("do", stage).get("deps", [])]
 
 
 def code_file(stage: str) -> str:
-    """Where the version of a stage's code is noted."""
+    """Return the path of the file with the version of a stage's code."""
     return f"data/code/{stage}.json"
 
 
 def _paths(entries: Iterable[str | Mapping[str, Any]]) -> list[str]:
-    """Paths of entries, each of which is a path or maps one to its options."""
+    """Return the paths of entries, each of which is a path or maps a path to its options."""
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
-def _filled(text: str, values: Mapping[str, Any]) -> str:
+def _substitute(text: str, values: Mapping[str, Any]) -> str:
     return re.sub(r"\$\{([^}]+)\}", lambda match: str(values[match[1]]), text)

@@ -1,4 +1,4 @@
-"""Values as a person writes them in params.yaml."""
+"""Formatting of values as in params.yaml."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ import yaml
 
 
 def in_yaml(value: Any) -> str:
-    """A value as YAML has it, on one line."""
+    """Format a value as YAML on one line."""
     return yaml.safe_dump(value, default_flow_style=True).replace("\n...", "").strip()
