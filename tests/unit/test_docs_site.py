@@ -12,6 +12,8 @@ import pytest
 from tests.helpers.browser import CHROMIUM, visit
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -10,6 +10,8 @@ from nbclient import NotebookClient
 
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*.ipynb")), ids=lambda path: path.stem)
 def test_a_notebook_runs_draws_and_is_kept_without_outputs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

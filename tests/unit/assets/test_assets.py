@@ -21,6 +21,8 @@ from laanet_core.errors import LaanetError
 from laanet_core.params import load_params
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 CONTENT = b"the weights \x00\xff of a test"
 PACKAGE = Package("laanet-test-weights", "1.0", "CC0-1.0")
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

@@ -23,6 +23,8 @@ from tests.helpers.layout_trees import (
     there,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def counts(rows: Mapping[str, IndexRow]) -> dict[str, int]:
     """Number of rows of each split and label."""

@@ -20,6 +20,8 @@ from laanet_core.demo.cast import CLIPS, FAKES, Clip
 from laanet_core.demo.clips import clip_frames, write_video
 from laanet_core.params import DemoParams
 
+pytestmark = pytest.mark.slow
+
 BY_NAME = {clip.name: clip for clip in CLIPS}
 
 

@@ -16,6 +16,8 @@ import pytest
 from laanet_core.evaluation.robustness.corruptions import CORRUPTIONS
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = "laanet_core.evaluation.robustness.corruptions"
 STAGES = ["robustness", "evaluate", "train", "report"]
 PROGRAM = f"""

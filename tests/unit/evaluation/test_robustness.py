@@ -27,6 +27,8 @@ from tests.helpers.drawn_face import face_image
 from tests.helpers.paths import ROOT
 from tests.helpers.shards import content_digest
 
+pytestmark = pytest.mark.slow
+
 SIZE, SEED = 64, 1
 PLACES = [(0, 0), (0, 1), (7, 0)]
 """Frame and face of each crop of a video."""

@@ -38,6 +38,8 @@ from tests.helpers.edge_head import EDGE
 from tests.helpers.paths import ROOT
 from tests.helpers.training_set import SIZE, batches_of, bytes_of, params_of, run_training
 
+pytestmark = pytest.mark.slow
+
 WITH_EDGE = {"heads": ["heatmap", "edge"]}
 
 

@@ -23,6 +23,8 @@ from laanet_core.params import ModelParams
 from tests.helpers.paths import ROOT
 from tests.unit.model.test_model import SAME, params_of, plain
 
+pytestmark = pytest.mark.slow
+
 
 def checkpoint(path: Path, params: ModelParams, image_size: int | None = 64) -> LAANet:
     """Write a network with random weights and statistics."""

@@ -16,6 +16,8 @@ from laanet_core.params import ModelParams, load_params
 from tests.helpers.drawn_face import face_image
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SIZE = 64
 VARIANTS = {
     "E-FPN and all heads": {},

@@ -31,6 +31,8 @@ from laanet_core.model.weights import timm_names
 from laanet_core.params import ModelParams
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 B4 = "tf_efficientnet_b4.ap_in1k"
 SAME = "tf_mobilenetv3_small_minimal_100"
 LEVELS = [[6], [6, 5], [6, 5, 4], [6, 5, 4, 3], [6, 5, 4, 3, 2]]

@@ -24,6 +24,8 @@ from laanet_core.model.official import PUBLISHED, import_official
 from tests.helpers.paths import ROOT
 from tests.unit.model.test_model import lukemelas_state
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = ROOT.parent / "shared" / "golden"
 State = dict[str, Tensor]
 

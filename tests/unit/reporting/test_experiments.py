@@ -19,6 +19,8 @@ from laanet_core.reporting.paper.experiments import read_experiments, rest_diges
 from tests.helpers.paths import ROOT
 from tests.helpers.project import table
 
+pytestmark = pytest.mark.slow
+
 PRESETS = ROOT / "presets"
 HEAD, OLDER = "a" * 40, "b" * 40
 METRICS = {"auc": 0.8, "auc_low": 0.7, "auc_high": 0.9, "ap": 0.95, "n_real": 9, "n_fake": 16, "coverage": 0.96}

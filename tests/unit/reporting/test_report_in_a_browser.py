@@ -9,7 +9,7 @@ from tests.helpers.browser import CHROMIUM, visit
 from tests.helpers.paths import ROOT
 from tests.helpers.report_inputs import demo_rows, report, write_inputs
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
 
 
 @pytest.fixture

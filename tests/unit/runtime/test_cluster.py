@@ -34,6 +34,8 @@ from tests.helpers.paths import ROOT
 from tests.helpers.videos import write_video
 from tests.unit.store.test_items import crash_on, write_reason
 
+pytestmark = pytest.mark.slow
+
 FRAMES = FramesParams(count={"train": 4, "val": 4, "test": 4}, minimum=1)
 CROPS = CropsParams(detector="retinaface_mobilenet", enlarge=1.25, size=64, faces="largest", min_score=0.5, max_side=320)
 

@@ -15,6 +15,8 @@ import pytest
 
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 STEP = '''"""A step."""
 
 from __future__ import annotations
@@ -165,7 +167,7 @@ makers = {
     "crops": crops.crop_video, "landmarks": landmarks.find_landmarks, "quality": quality.compare_pair, "train": trainer.train,
     "robustness": robustness._corrupt,
 }
-print(json.dumps({**{step: code_key(maker) for step, maker in makers.items()}, "evaluate": evaluate._code()}))
+print(json.dumps({**{step: code_key(maker) for step, maker in makers.items()}, "evaluate": evaluate._scoring_code_key()}))
 """
 """Prints the key of each step's code."""
 

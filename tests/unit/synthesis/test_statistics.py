@@ -25,6 +25,8 @@ from tests.helpers.drawn_face import face_image, face_landmarks
 from tests.helpers.training_set import params_of
 from tests.unit.synthesis.test_bi import blend_faces, within_chance
 
+pytestmark = pytest.mark.slow
+
 COUNT, SIZE = 2000, 64
 HULLS: tuple[Hull, ...] = ("full", "extended", "components", "face")
 NO_COLOURS = {"rgb_shift": 0, "hue": 0, "saturation": 0, "brightness": 0, "contrast": 0, "pixelate_probability": 1, "pixelate": [1]}

@@ -18,6 +18,8 @@ from laanet_core.training.distributed import process_count
 from tests.helpers.paths import ROOT
 from tests.helpers.training_set import params_of
 
+pytestmark = pytest.mark.slow
+
 EXACT = {"dropout": 0, "drop_path": 0}
 """Random draws differ from process to process; without them all else must agree."""
 

@@ -17,7 +17,7 @@ from laanet_core.model import load_model
 from tests.helpers.paths import ROOT
 from tests.helpers.training_set import params_of
 
-pytestmark = pytest.mark.skipif(not Path("/dev/nvidia0").exists(), reason="no GPU here")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/dev/nvidia0").exists(), reason="no GPU here")]
 
 
 def first_epoch(dataset: Path, out: Path, gpu: bool, **changes: Any) -> dict[str, float]:

@@ -23,6 +23,8 @@ from laanet_core.training.trainer import start_model
 from tests.helpers.paths import ROOT
 from tests.helpers.training_set import bytes_of, params_of, run_training
 
+pytestmark = pytest.mark.slow
+
 
 def start(params: Params, dataset: Path, out: Path) -> subprocess.Popen[bytes]:
     (out / "params.json").write_text(params.model_dump_json())

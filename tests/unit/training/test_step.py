@@ -21,6 +21,8 @@ from laanet_core.training.step import Learner, NotFinite, batch_losses, set_trai
 from laanet_core.training.trainer import start_model
 from tests.helpers.training_set import batches_of, params_of
 
+pytestmark = pytest.mark.slow
+
 RATE, SEED = 1e-3, 7
 
 

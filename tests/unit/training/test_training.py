@@ -34,6 +34,8 @@ from laanet_core.training.prefetch import DEPTH, prefetch
 from laanet_core.training.validation import validate
 from tests.helpers.training_set import SIZE, batches_of, bytes_of, clips_of, crops_of, params_of, run_training
 
+pytestmark = pytest.mark.slow
+
 # --- the whole
 
 

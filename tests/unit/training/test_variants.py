@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from laanet_core.model import load_model
 from tests.helpers.training_set import params_of, run_training
 
+pytestmark = pytest.mark.slow
+
 HEADS = [list(heads) for count in range(3) for heads in combinations(["heatmap", "consistency"], count)]
 TABLE_3 = [{"pyramid": pyramid, "heads": heads} for pyramid in ("none", "efpn") for heads in HEADS]
 TABLE_4 = [{"pyramid": pyramid, "levels": list(range(6, lowest - 1, -1))} for pyramid in ("fpn", "efpn") for lowest in range(6, 1, -1)]
