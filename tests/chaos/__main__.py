@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: disturb a project at random, tell whether it came to no harm, write benchmarks/results/chaos.json."""
+"""`python -m tests.chaos`: disturb a project at random, report whether it was harmed, write benchmarks/results/chaos.json."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RESULTS = ROOT / "benchmarks/results/chaos.json"
 
 
 def main() -> int:
-    """Play the events, print and write the verdict; exit status 1 when it is bad."""
+    """Play the events, print and write the result; exit status 1 if the project was harmed."""
     options = _options()
     events = _chosen(options, plan(options.seed, options.events, options.kinds, options.variants, options.until))
     if options.dry:
@@ -51,8 +51,8 @@ def main() -> int:
 
 
 def build(root: Path, until: str) -> Project:
-    """The cut-down demo, run and committed."""
-    _tell("building the cut-down demo")
+    """Create the reduced demo, run it and commit it."""
+    _tell("building the reduced demo")
     project = Project.create(root, SMALLEST)
     if (work_root() / "assets").is_dir():
         shutil.copytree(work_root() / "assets", root / ".work/assets", dirs_exist_ok=True)
@@ -62,7 +62,7 @@ def build(root: Path, until: str) -> Project:
 
 
 def play(session: Session, events: list[Event], keep_going: bool) -> list[Outcome]:
-    """Play events until one does harm, or, to see what else there is, all of them, after harm with a fresh project; Ctrl-C ends early."""
+    """Play events until one does harm; with `keep_going` all of them, with a fresh project after each harm. Ctrl-C ends early."""
     outcomes: list[Outcome] = []
     with suppress(KeyboardInterrupt):
         for event in events:
@@ -75,21 +75,21 @@ def play(session: Session, events: list[Event], keep_going: bool) -> list[Outcom
 
 
 def _chosen(options: argparse.Namespace, events: list[Event]) -> list[Event]:
-    """The events that --only and --from leave."""
+    """Select the events by --only and --from."""
     if options.only:
         return [event for event in events if event.number in options.only]
     return events[options.start - 1 :]
 
 
 def _conclude(report: dict[str, object], folder: Path, seed: int, stopped: bool) -> int:
-    """Print the verdict; a folder in which nothing was found is removed."""
+    """Print the result; remove the folder if nothing was found."""
     print(json.dumps({name: value for name, value in report.items() if name != "not_as_it_must_be"}, indent=1))
     if report["sound"]:
         shutil.rmtree(folder)
-        _tell("sound: every event was mended by 'dvc repro'")
+        _tell("sound: 'dvc repro' repaired the project after every event")
         return 0
     where = "stopped there" if stopped else "all were played"
-    _tell(f"NOT SOUND, {where}; the same events again: --seed {seed}; the projects and logs are kept in {folder}")
+    _tell(f"NOT SOUND, {where}; to repeat the same events: --seed {seed}; projects and logs are kept in {folder}")
     return 1
 
 
@@ -99,17 +99,17 @@ def _tell(what: str) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.chaos", description="Random events at random moments of a run, and what they cost."
+        prog="python -m tests.chaos", description="Random events at random times of a run, and the harm they do."
     )
-    parser.add_argument("--events", type=int, default=100, metavar="N", help="how many (100)")
-    parser.add_argument("--seed", type=int, default=1, help="of the events: the same gives the same (1)")
-    parser.add_argument("--from", type=int, default=1, metavar="K", dest="start", help="leave out the events before this number")
-    parser.add_argument("--only", type=int, nargs="+", metavar="K", help="these events alone, each after a project as it was meant to be")
+    parser.add_argument("--events", type=int, default=100, metavar="N", help="number of events (100)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the events; the same seed gives the same events (1)")
+    parser.add_argument("--from", type=int, default=1, metavar="K", dest="start", help="skip the events before this number")
+    parser.add_argument("--only", type=int, nargs="+", metavar="K", help="play only these events, each on a project in its intended state")
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS, metavar="NAME", help=", ".join(VARIANTS))
-    parser.add_argument("--until", default=STAGES[-1], choices=STAGES, metavar="STAGE", help="last stage that is run (report)")
-    parser.add_argument("--keep-going", action="store_true", help="after an event that did harm, go on with a fresh project")
-    parser.add_argument("--dry", action="store_true", help="print the events and end")
+    parser.add_argument("--until", default=STAGES[-1], choices=STAGES, metavar="STAGE", help="last stage to run (report)")
+    parser.add_argument("--keep-going", action="store_true", help="continue with a fresh project after an event that did harm")
+    parser.add_argument("--dry", action="store_true", help="print the events and exit")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help=f"({RESULTS.relative_to(ROOT)})")
     return parser.parse_args()
 

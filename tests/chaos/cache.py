@@ -1,4 +1,4 @@
-"""DVC's cache, read from its files: objects, and the run cache."""
+"""Reading of DVC's cache: objects and the run cache."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.helpers.project import Project
 
 
 def objects(project: Project) -> dict[str, Path]:
-    """Name of each of DVC's objects, with `.dir` where it has it -> its file."""
+    """Map the name of each object in DVC's cache (with suffix `.dir` for folders) to its file."""
     folder = project.root / ".dvc/cache/files/md5"
     return {path.parent.name + path.name: path for path in sorted(folder.glob("??/*")) if len(path.name.removesuffix(".dir")) == 30}
 
 
 def asset_objects(project: Project) -> set[str]:
-    """Names of the objects of the fetched weights."""
+    """Return the names of the objects of the downloaded weights."""
     listing = objects(project).get(project.outputs().get("data/assets", ""))
     if listing is None:
         return set()
@@ -32,12 +32,12 @@ def asset_objects(project: Project) -> set[str]:
 
 
 def wrong_objects(project: Project) -> list[str]:
-    """Names of the objects whose bytes are not what their name says."""
+    """List the names of the objects whose content does not match their name."""
     return [name for name, path in objects(project).items() if md5(path) != name.removesuffix(".dir")]
 
 
 def run_cache(project: Project) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Each entry of the run cache, and what it says; one that is not to be read says nothing."""
+    """Yield the path and content of each entry of the run cache; the content is empty if it is unreadable."""
     for path in sorted((project.root / ".dvc/cache/runs").glob("??/*/*")):
         try:
             loaded = yaml.safe_load(path.read_text())
@@ -47,17 +47,17 @@ def run_cache(project: Project) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def forget_runs(project: Project, stage: str) -> None:
-    """Remove what the run cache has of a stage, so that it must run; with the folders, as DVC cannot read one that is empty."""
+    """Remove the run-cache entries of a stage, so that it must run, and folders that become empty, which DVC cannot read."""
     script, _, dataset = stage.partition("@")
     command = f"python -m stages.{script} {dataset}".strip()
-    for path, said in list(run_cache(project)):
-        if said.get("cmd") == command:
+    for path, entry in list(run_cache(project)):
+        if entry.get("cmd") == command:
             path.unlink()
             if not any(path.parent.iterdir()):
                 path.parent.rmdir()
 
 
 def md5(path: Path) -> str:
-    """MD5 of a file, as DVC names it."""
+    """Return the MD5 of a file, by which DVC names it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

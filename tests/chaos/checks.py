@@ -1,4 +1,4 @@
-"""What must be true of a project once `dvc repro` has mended it; each check returns a sentence for each thing that is not."""
+"""Checks of a project after `dvc repro` has repaired it; each returns one sentence per violation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEMPORARY = re.compile(r"\.tmp$|(^|[./])tmp[^/]*$|\.crashed$")
 
 
 def check(project: Project, variant: str, states: dict[str, State]) -> list[str]:
-    """Everything that can be checked of a project that is up to date with a variant."""
+    """Run all checks on a project that is up to date with a variant."""
     return [
         *check_state(project, states[variant]),
         *check_run_cache(project, states.values()),
@@ -30,7 +30,7 @@ def check(project: Project, variant: str, states: dict[str, State]) -> list[str]
 
 
 def check_state(project: Project, expected: State) -> list[str]:
-    """Records and files are those of an undisturbed run."""
+    """Records and files must equal those of an undisturbed run."""
     found = read_state(project)
     wrong = [f"dvc.lock has other stages: {sorted(found.stages.keys() ^ expected.stages.keys())}"] * (
         found.stages.keys() != expected.stages.keys()
@@ -48,7 +48,7 @@ def check_state(project: Project, expected: State) -> list[str]:
 
 
 def _difference(is_: object, should: object) -> str:
-    """What differs, in few words."""
+    """Describe a difference briefly."""
     if isinstance(is_, str) and isinstance(should, str) and is_.startswith("{") and should.startswith("{"):
         is_, should = json.loads(is_), json.loads(should)
     if isinstance(is_, dict) and isinstance(should, dict):
@@ -59,13 +59,13 @@ def _difference(is_: object, should: object) -> str:
 
 
 def check_run_cache(project: Project, states: Iterable[State]) -> list[str]:
-    """No entry of the run cache has other outputs than an undisturbed run of the same command, parameters and dependencies."""
+    """Entries of the run cache must have the outputs of an undisturbed run with the same command, parameters and dependencies."""
     known = {inputs(stage): stage["outs"] for state in states for stage in state.stages.values()}
     wrong = []
     for path, said in run_cache(project):
         name = path.relative_to(project.root)
         if not said:
-            wrong.append(f"{name}: not to be read")
+            wrong.append(f"{name}: unreadable")
             continue
         entry = facts(said)
         should = known.get(inputs(entry))
@@ -75,12 +75,12 @@ def check_run_cache(project: Project, states: Iterable[State]) -> list[str]:
 
 
 def check_cache(project: Project) -> list[str]:
-    """Every object of DVC's cache is what its name says."""
-    return [f"object {name} of DVC's cache has other bytes" for name in wrong_objects(project)]
+    """The content of every object in DVC's cache must match its name."""
+    return [f"object {name} of DVC's cache is damaged" for name in wrong_objects(project)]
 
 
 def check_verify(project: Project) -> list[str]:
-    """`laanet verify` is content."""
+    """`laanet verify` must find nothing."""
     status, output = run_anyway(project, "laanet", "verify")
     if status == 0 and ", 0 damaged" in output:
         return []
@@ -88,7 +88,7 @@ def check_verify(project: Project) -> list[str]:
 
 
 def check_leftovers(project: Project) -> list[str]:
-    """No temporary file and nothing that was staged is left."""
+    """No temporary and no staged file may be left."""
     root = project.root
     wrong = [
         f"left behind: {path.relative_to(root)}"
@@ -100,7 +100,7 @@ def check_leftovers(project: Project) -> list[str]:
 
 
 def check_locks(project: Project) -> list[str]:
-    """DVC's lock file can be read and names nobody."""
+    """DVC's lock file must be readable and hold no locks."""
     path = project.root / ".dvc/tmp/rwlock"
     text = path.read_text() if path.exists() else "{}"
     try:
@@ -111,7 +111,7 @@ def check_locks(project: Project) -> list[str]:
 
 
 def check_git(project: Project) -> list[str]:
-    """git is on a branch, with nothing stashed, and nothing changed but what a run writes."""
+    """git must be on a branch, without stashes, and without changes except to files that a run writes."""
     wrong = []
     written = {path for stage in read_state(project).stages.values() for path in stage["outs"]} | {"dvc.lock", "params.yaml"}
     for line in project.run("git", "status", "--porcelain=v1", "--no-renames", "--untracked-files=all").splitlines():
@@ -126,5 +126,5 @@ def check_git(project: Project) -> list[str]:
 
 
 def check_processes(project: Project) -> list[str]:
-    """Nothing works in the project any more."""
-    return [f"process {pid} goes on: {command_of(pid)[:200]}" for pid in inside(project.root)]
+    """No process may be running in the project."""
+    return [f"process {pid} is still running: {command_of(pid)[:200]}" for pid in inside(project.root)]

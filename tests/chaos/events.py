@@ -1,4 +1,4 @@
-"""What each kind of event does to a run that is in progress."""
+"""Actions of the kinds of events on a run in progress."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.helpers.project import Project
 
 @dataclass
 class Scene:
-    """An event and the run that it meets. target: words that end every dvc command of this project; findings: what must not have been."""
+    """An event and the run that it disturbs. target: final arguments of every dvc command of this project; findings: violations found."""
 
     project: Project
     settings: Settings
@@ -31,24 +31,24 @@ class Scene:
 
     @property
     def source(self) -> random.Random:
-        """What this event chooses by, anew from its start each time."""
+        """New random generator for the choices of this event, with the same seed each time."""
         return random.Random(self.event.draw)
 
 
 def kill_group(scene: Scene) -> str:
-    """SIGKILL to dvc and all that it started."""
+    """Send SIGKILL to dvc and all its child processes."""
     scene.run.signal_group(signal.SIGKILL)
     return "killed all of them"
 
 
 def kill_dvc(scene: Scene) -> str:
-    """SIGKILL to dvc alone: what it started must end of itself."""
+    """Send SIGKILL to dvc only: its child processes must end by themselves."""
     scene.run.process.kill()
     return "killed dvc alone"
 
 
 def kill_child(scene: Scene) -> str:
-    """SIGKILL to one process that dvc started: a stage, or one of its workers."""
+    """Send SIGKILL to one process started by dvc: a stage, or one of its workers."""
     children = descendants(scene.run.process.pid)
     if not children:
         return "dvc had started nothing yet"
@@ -62,7 +62,7 @@ def kill_child(scene: Scene) -> str:
 
 
 def stop(scene: Scene) -> str:
-    """SIGSTOP for a while, then SIGCONT."""
+    """Send SIGSTOP, and SIGCONT after a while."""
     seconds = round(0.3 + 3 * scene.event.amount, 2)
     scene.run.signal_group(signal.SIGSTOP)
     time.sleep(seconds)
@@ -71,33 +71,33 @@ def stop(scene: Scene) -> str:
 
 
 def interrupt(scene: Scene) -> str:
-    """Ctrl-C: SIGINT to the group that the terminal would send it to."""
+    """Simulate Ctrl-C: send SIGINT to the process group, as a terminal would."""
     scene.run.signal_group(signal.SIGINT)
     return "interrupted"
 
 
 def checkout(scene: Scene) -> str:
-    """`dvc checkout`, in half of the cases with --force, as DVC advises when it declines."""
+    """Run `dvc checkout`, in half of the cases with --force, as DVC suggests when it refuses."""
     return _try(scene, "dvc", "checkout", *_force(scene))
 
 
 def stash_checkout(scene: Scene) -> str:
-    """A look at the last commit: `git stash`, `dvc checkout`, `git stash pop`."""
+    """Visit the last commit: `git stash`, `dvc checkout`, `git stash pop`."""
     commands = [["git", "stash"], ["dvc", "checkout", *_force(scene)], ["git", "stash", "pop"]]
     return "; ".join(_try(scene, *command) for command in commands)
 
 
 def second_run(scene: Scene) -> str:
-    """`dvc exp run` with other parameters, which DVC must decline while the first run goes on."""
+    """Run `dvc exp run` with other parameters, which DVC must refuse while the first run is in progress."""
     overrides = scene.settings.overrides(scene.event.other)
     said = _try(scene, "dvc", "exp", "run", *overrides, *scene.target)
     if said.endswith("exited with 0") and scene.run.goes_on:
-        scene.findings.append(f"a second 'dvc exp run' was not declined: {said}")
+        scene.findings.append(f"a second 'dvc exp run' was not refused: {said}")
     return f"second run, of {scene.event.other}: {said}"
 
 
 def edit_params(scene: Scene) -> str:
-    """params.yaml edited by hand, in some cases put back after a while."""
+    """Edit params.yaml, and in some cases restore it after a while."""
     scene.settings.put(scene.project, scene.event.other)
     if scene.event.amount >= 0.4:
         return f"params.yaml set to {scene.event.other}"
@@ -110,12 +110,12 @@ def edit_params(scene: Scene) -> str:
 
 
 def full_disk(scene: Scene) -> str:
-    """Nothing more: the run was started on a small disk."""
+    """Do nothing else: the run was started on a small disk."""
     return f"{room_kb(scene.event)} kB were free"
 
 
 def remove_work(scene: Scene) -> str:
-    """A file of the work folder removed, not one of the fetched weights, for which the network would be needed."""
+    """Remove a file of the work folder, except the downloaded weights, which would require network access."""
     work = scene.project.root / ".work"
     files = sorted(path for path in work.rglob("*") if path.is_file() and path.relative_to(work).parts[0] != "assets")
     if not files:
@@ -126,7 +126,7 @@ def remove_work(scene: Scene) -> str:
 
 
 def flip_byte(scene: Scene) -> str:
-    """A bit of one of DVC's objects flipped, size and times as they were, as a disk does; not in the fetched weights."""
+    """Flip one bit of an object in DVC's cache, except the downloaded weights; size and times are kept, as in a disk error."""
     weights = asset_objects(scene.project)
     paths = [path for name, path in objects(scene.project).items() if name not in weights and path.stat().st_size]
     path = scene.source.choice(paths)
@@ -142,11 +142,11 @@ KINDS: dict[str, Callable[[Scene], str]] = {
     )
 }  # fmt: skip
 NEED_A_RUN = {"kill_group", "kill_dvc", "kill_child", "stop", "interrupt"}
-"""Kinds that are nothing where the run has ended; the others are done to its results."""
+"""Kinds that have no effect after the run has ended; the others then act on its results."""
 
 
 def room_kb(event: Event) -> int:
-    """Kilobytes that are free on the small disk: from next to none to more than most stages write."""
+    """Return the free space on the small disk in kB: from almost none to more than most stages write."""
     return int(64 + 40_000 * event.amount**3)
 
 
@@ -155,7 +155,7 @@ def _force(scene: Scene) -> list[str]:
 
 
 def _try(scene: Scene, *command: str) -> str:
-    """Run a command that may well be declined; returns how it ended."""
+    """Run a command that may be refused; return how it ended."""
     other = Running(scene.project, list(command), scene.run.log.with_suffix(f".{command[0]}-{command[1]}.log"))
     status = other.wait()
     said = " ".join(other.output.split())[-160:] if status else ""

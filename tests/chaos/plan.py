@@ -1,4 +1,4 @@
-"""What will happen: a list of events drawn from a seed and nothing else."""
+"""Plan of the events, determined by a seed alone."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ KINDS = (
     "remove_work",
     "flip_byte",
 )
-"""Kinds of events; tests.chaos.events says what each does."""
+"""Kinds of events, implemented in tests.chaos.events."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event and the run that it meets.
+    """One event and the run that it disturbs.
 
-    variant: parameters that are meant; before: those that the project was last brought up to date with, and committed; other: those that
-    a hand or a second run sets meanwhile; start: how the run is started, `repro` or `exp`; stage: the stage that the event meets, of which
-    outputs and entries in the run cache are removed first so that it has to run; drop_work: items of the work folder removed first, of the
-    `stage`, of `all` steps, or `none`; from_start: the delay counts from the run's start, not the stage's; delay_s: seconds until the
-    event; amount: from 0 to 1, how much where a kind has a how much; draw: seed of what is chosen then among what is there.
+    variant: intended parameters of the run; before: parameters of the preceding, committed state; other: parameters set meanwhile by an
+    edit or a second run; start: command of the run, `repro` or `exp`; stage: disturbed stage, whose outputs and run-cache entries are
+    removed first so that it has to run; drop_work: items removed from the work folder first: those of the `stage`, of `all` steps, or
+    `none`; from_start: whether the delay counts from the start of the run instead of the stage; delay_s: seconds until the event;
+    amount: strength of the event, 0 to 1, for kinds that have one; draw: seed of random choices made during the event.
     """
 
     number: int
@@ -51,20 +51,20 @@ class Event:
     draw: int
 
     def words(self) -> str:
-        """One line for the log."""
+        """Describe the event in one line for the log."""
         moment = f"{self.delay_s:.2f} s after {'the start' if self.from_start else self.stage}"
         run = f"'{self.start}' of {self.variant} after {self.before}, {self.stage} to be made, work dropped: {self.drop_work}"
         return f"event {self.number}: {self.kind}, {'all along' if self.kind == 'full_disk' else moment}, in {run}"
 
     def as_json(self) -> dict[str, Any]:
-        """For the results."""
+        """Return the event as a JSON-compatible dictionary."""
         return asdict(self)
 
 
 def plan(
     seed: int, count: int, kinds: Sequence[str] = KINDS, variants: Sequence[str] = tuple(VARIANTS), until: str = STAGES[-1]
 ) -> list[Event]:
-    """The events of a seed. variants: those to move between, from the first; until: the last stage that is run."""
+    """Draw the events of a seed. variants: variants to switch between, starting with the first; until: last stage to run."""
     source = random.Random(seed)
     before, events = variants[0], []
     for number, kind in zip(range(1, count + 1), _decks(source, kinds), strict=False):
@@ -75,13 +75,13 @@ def plan(
 
 
 def _decks(source: random.Random, kinds: Sequence[str]) -> Iterator[str]:
-    """Kinds without end, each as often as the others, in a new order each time."""
+    """Yield kinds endlessly, in successive random permutations."""
     while True:
         yield from source.sample(list(kinds), len(kinds))
 
 
 def _draw(source: random.Random, number: int, kind: str, before: str, variants: Sequence[str], until: str) -> Event:
-    """One event; its stage is one that has work to do when the parameters change from those before."""
+    """Draw one event; its stage has work to do after the change of parameters."""
     variant = source.choice([name for name in variants if name != before and differing(name, before, until)])
     other = source.choice([name for name in variants if name != variant])
     stage = source.choice([name for name in differing(variant, before, until) if name != "index@demo"])

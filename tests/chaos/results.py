@@ -1,4 +1,4 @@
-"""The figures of a run of events, by kind, and the verdict."""
+"""Statistics of the played events by kind, and the overall result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.chaos.session import Outcome
 
 
 def summary(outcomes: list[Outcome], at_the_end: list[str]) -> dict[str, Any]:
-    """What happened, by kind of event. sound: whether nothing was found and at least one event met a run."""
+    """Summarise the outcomes by kind of event. sound: see `is_sound`."""
     played = [outcome for outcome in outcomes if not outcome.skipped]
     return {
         "sound": is_sound(outcomes, at_the_end),
@@ -23,12 +23,12 @@ def summary(outcomes: list[Outcome], at_the_end: list[str]) -> dict[str, Any]:
 
 
 def is_sound(outcomes: list[Outcome], at_the_end: list[str]) -> bool:
-    """The verdict."""
+    """Return whether nothing was found and at least one event met a run in progress."""
     return any(outcome.met for outcome in outcomes) and not at_the_end and not any(outcome.findings for outcome in outcomes)
 
 
 def _of_kind(outcomes: list[Outcome]) -> dict[str, Any]:
-    """Figures of one kind of event."""
+    """Compute the statistics of one kind of event."""
     played = [outcome for outcome in outcomes if not outcome.skipped]
     return {
         "events": len(outcomes),
@@ -42,5 +42,5 @@ def _of_kind(outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def _finding(outcome: Outcome) -> dict[str, Any]:
-    """An event after which something was not as it must be."""
+    """Describe an event after which a check failed."""
     return {"event": outcome.event.as_json(), "done": outcome.note, "run_exited_with": outcome.status, "found": outcome.findings}

@@ -1,4 +1,4 @@
-"""A run of dvc in a session of its own, and the moment at which an event meets it."""
+"""A dvc run in its own session, and waiting for the time of an event."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.chaos.plan import Event
 from tests.helpers.project import Project
 
 LONGEST_S = 900
-"""A run that takes longer hangs."""
+"""A run that takes longer is considered hung."""
 
 
 class Running:
-    """A command under way, with all it prints in a file.
+    """A running command whose output goes to a file.
 
-    Its process group is its own, as that of a command that a shell started: a signal to the group reaches whoever a terminal would.
+    It has its own process group, like a command started by a shell: a signal to the group reaches the same processes as from a terminal.
     """
 
     def __init__(self, project: Project, command: list[str], log: Path) -> None:
@@ -32,16 +32,16 @@ class Running:
 
     @property
     def output(self) -> str:
-        """What it printed so far."""
+        """Output so far."""
         return self.log.read_text(errors="replace")
 
     @property
     def goes_on(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the command is still running."""
         return self.process.poll() is None
 
     def wait_for(self, event: Event) -> bool:
-        """Wait for an event's moment; returns whether the run still went on when it came."""
+        """Wait for the time of an event; return whether the run is still in progress."""
         if not event.from_start:
             self._wait_until_said(f"Running stage '{event.stage}'")
         deadline = time.monotonic() + event.delay_s
@@ -50,20 +50,20 @@ class Running:
         return self.goes_on
 
     def _wait_until_said(self, text: str) -> None:
-        """Wait until the run printed a text or ended."""
+        """Wait until the run has printed a text or ended."""
         while self.goes_on and text not in self.output:
             self._end_if_it_hangs()
             time.sleep(0.005)
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Send a signal to the run and whatever it started."""
+        """Send a signal to the run and its child processes."""
         try:
             os.killpg(self.process.pid, number)
         except ProcessLookupError:
             return
 
     def wait(self) -> int:
-        """Exit status, at the end."""
+        """Wait for the end; return the exit status."""
         while self.goes_on:
             self._end_if_it_hangs()
             time.sleep(0.01)
@@ -76,7 +76,7 @@ class Running:
 
 
 def run_anyway(project: Project, *command: str) -> tuple[int, str]:
-    """Exit status and output of a command in a project, whatever the status is; 124 where it hung."""
+    """Run a command in a project; return its exit status (124 if it hung) and output."""
     options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "timeout": LONGEST_S}
     try:
         done: subprocess.CompletedProcess[str] = subprocess.run(command, cwd=project.root, env=project.environment, check=False, **options)

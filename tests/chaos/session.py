@@ -1,4 +1,4 @@
-"""The events one after another: each meets a run, is mended by `dvc repro`, and is checked."""
+"""Playing the events in sequence: each disturbs a run, the project is repaired by `dvc repro`, and checked."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Outcome:
-    """What came of an event. met: whether the run still went on; status: how that ended; note: what was done; tidied: what a user had to
-    undo in git; findings: what is not as it must be; skipped: why it could not be had here; seconds: of all of it."""
+    """Outcome of an event. met: whether the run was still in progress; status: its exit status; note: description of the action; tidied:
+    what had to be undone in git; findings: failed checks; skipped: reason if the event is impossible here; seconds: total duration."""
 
     event: Event
     met: bool = False
@@ -39,14 +39,14 @@ class Outcome:
 
 
 class Session:
-    """A project that is disturbed, and what its undisturbed double says.
+    """A disturbed project and its undisturbed reference.
 
-    folder: holds both, and the logs; made: a project that is up to date with the first of `variants`, of which copies are taken; until: the
-    last stage that is run.
+    folder: folder for both and the logs; made: an up-to-date project with the first of `variants`, of which copies are taken; until: last
+    stage to run.
     """
 
     def __init__(self, folder: Path, made: Project, variants: list[str], until: str, tell: Tell) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # one that is ignored here, as under nohup, would be by dvc too
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # if ignored here, as under nohup, dvc would ignore it too
         self.folder, self.variants, self.until, self.tell = folder, variants, until, tell
         self.target = [] if until == STAGES[-1] else [until]
         self.settings = Settings(made)
@@ -57,13 +57,13 @@ class Session:
         self.project = self._fresh()
 
     def _fresh(self) -> Project:
-        """A copy of the undisturbed project, which is at the first variant."""
+        """Copy the undisturbed project, which is at the first variant."""
         shutil.rmtree(self.folder / "disturbed", ignore_errors=True)
         self.at = self.variants[0]
         return _own(self.undisturbed.copy(self.folder / "disturbed"))
 
     def play(self, event: Event) -> Outcome:
-        """An event, its mending and the checks."""
+        """Play an event, repair the project and check it."""
         started = time.monotonic()
         self.tell(event.words())
         outcome = Outcome(event)
@@ -72,17 +72,17 @@ class Session:
         else:
             self._bring_to(event.before)
             self._disturb(event, outcome)
-            self._mend(event, outcome)
+            self._repair(event, outcome)
         outcome.seconds = round(time.monotonic() - started, 1)
         self._report(outcome)
         return outcome
 
     def start_afresh(self) -> None:
-        """Give up the disturbed project for a copy of the undisturbed one, so that what was found does not count again."""
+        """Replace the disturbed project by a copy of the undisturbed one, so that findings are not counted twice."""
         self.project = self._fresh()
 
     def settle(self) -> list[str]:
-        """At the end: each variant once more, from whatever all the events left in DVC's caches and the work folder."""
+        """At the end, run and check each variant once more, with whatever the events left in DVC's caches and the work folder."""
         findings = []
         self._clear_up()
         for variant in self.variants:
@@ -91,12 +91,12 @@ class Session:
         return findings
 
     def _clear_up(self) -> None:
-        """What Ctrl-C may have left of an event that it cut off; after an event that was played there is nothing."""
+        """Clean up after an event that Ctrl-C cut off; after a complete event there is nothing to do."""
         orphans(self.project)
         tidy(self.project, self.branch)
 
     def _bring_to(self, variant: str) -> None:
-        """Up to date with a variant and committed; it is already, unless events were left out or the project is fresh."""
+        """Bring the project up to date with a variant and commit; only needed if events were skipped or the project is fresh."""
         if self.at != variant:
             self.settings.put(self.project, variant)
             self.project.dvc("repro", *self.target)
@@ -104,7 +104,7 @@ class Session:
             self.at = variant
 
     def _disturb(self, event: Event, outcome: Outcome) -> None:
-        """Start a run that has work to do, let the event meet it, wait for its end."""
+        """Start a run that has work to do, let the event disturb it, and wait for its end."""
         self._drop(event)
         log = self.folder / "logs" / f"{event.number:04d}.log"
         log.parent.mkdir(exist_ok=True)
@@ -120,14 +120,14 @@ class Session:
             keep_result(self.project)
 
     def _meet(self, run: Running, event: Event, outcome: Outcome) -> None:
-        """Wait for an event's moment, let it happen, wait for the run's end."""
+        """Wait for the time of an event, perform it, and wait for the end of the run."""
         scene = Scene(self.project, self.settings, event, run, self.target, outcome.findings)
         outcome.met = run.wait_for(event) or event.kind == "full_disk"
         outcome.note = KINDS[event.kind](scene) if outcome.met or event.kind not in NEED_A_RUN else "the run had ended"
         outcome.status = run.wait()
 
     def _drop(self, event: Event) -> None:
-        """Remove what would spare the stage its work: its outputs, its entries in the run cache, items of the work folder."""
+        """Remove what would let the stage skip its work: its outputs, its run-cache entries, items of the work folder."""
         forget_runs(self.project, event.stage)
         for out in locked_stages(self.project)[event.stage]["outs"]:
             _remove(self.project.root / out["path"])
@@ -137,7 +137,7 @@ class Session:
             _remove(step)
 
     def _command(self, event: Event) -> list[str]:
-        """The command of the run that is disturbed."""
+        """Return the command of the run to disturb."""
         if event.start == "exp":
             command = ["dvc", "exp", "run", *self.settings.overrides(event.variant), *self.target]
         else:
@@ -145,8 +145,8 @@ class Session:
             command = ["dvc", "repro", *self.target]
         return on_small_disk(self.project, room_kb(event), command) if event.kind == "full_disk" else command
 
-    def _mend(self, event: Event, outcome: Outcome) -> None:
-        """What a user does next, ending with `dvc repro` of what was meant; then the checks."""
+    def _repair(self, event: Event, outcome: Outcome) -> None:
+        """Repair the project as a user would, ending with `dvc repro` of the intended parameters; then check it."""
         outcome.findings += [f"outlived dvc: {command}" for command in orphans(self.project)]
         if event.kind == "flip_byte":
             outcome.findings += self._verify_and_remove()
@@ -157,14 +157,14 @@ class Session:
         self.at = event.variant
 
     def _verify_and_remove(self) -> list[str]:
-        """`laanet verify --remove`, which must find every object that has other bytes."""
+        """Run `laanet verify --remove`, which must find every damaged object."""
         wrong = wrong_objects(self.project)
         status, output = run_anyway(self.project, "laanet", "verify", "--remove")
         missed = [name for name in wrong if name in objects(self.project)]
         return [f"'laanet verify --remove' left {name}, exited with {status}: {output[-600:]}" for name in missed]
 
     def _repro_and_check(self, variant: str, tidied: list[str]) -> list[str]:
-        """`dvc repro` must end well; everything else is checked where it does."""
+        """Run `dvc repro`, which must succeed, then all other checks."""
         status, output = run_anyway(self.project, "dvc", "repro", *self.target)
         if status:
             return [f"'dvc repro' exited with {status}:\n{output}"]
@@ -172,7 +172,7 @@ class Session:
         return check(self.project, variant, self.states)
 
     def _report(self, outcome: Outcome) -> None:
-        """Lines of the log for an event that is done."""
+        """Log a finished event."""
         number = outcome.event.number
         if outcome.skipped:
             self.tell(f"event {number}: skipped, {outcome.skipped}")
@@ -182,17 +182,17 @@ class Session:
         for sentence in outcome.tidied:
             self.tell(f"event {number}: {sentence}")
         for sentence in outcome.findings:
-            self.tell(f"event {number}: NOT AS IT MUST BE: {sentence}")
+            self.tell(f"event {number}: CHECK FAILED: {sentence}")
 
 
 def _own(project: Project) -> Project:
-    """A project whose commands use its own code, not that of the checkout it was copied from, and no GPU."""
+    """Make the commands of a project use its own code, not that of the original checkout, and no GPU."""
     project.environment |= {"PYTHONPATH": str(project.root), "CUDA_VISIBLE_DEVICES": ""}
     return project
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or folder if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

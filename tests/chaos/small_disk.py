@@ -1,4 +1,4 @@
-"""A run on a disk with little room: the whole project on an overlay whose writable layer is a small tmpfs, in a mount namespace."""
+"""Running on a nearly full disk: the project is on an overlay whose writable layer is a small tmpfs, in a mount namespace."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUN = MOUNT + 'result="$4"; shift 4; set +e; "$@"; code=$?; cp -a . "$result" ||
 
 
 def possible(folder: Path) -> bool:
-    """Whether this system lets a user mount such a disk; `folder` is for the trial."""
+    """Return whether this system lets a user mount such a disk; `folder` is used for the test."""
     small, trial = folder / "small", folder / "trial"
     small.mkdir(exist_ok=True)
     trial.mkdir(exist_ok=True)
@@ -28,14 +28,14 @@ def possible(folder: Path) -> bool:
 
 
 def on_small_disk(project: Project, room_kb: int, command: list[str]) -> list[str]:
-    """The command that runs another in the project where only so much can be written, and leaves what came of it beside the project."""
+    """Wrap a command so that it runs with `room_kb` kB of free space; the resulting project is copied next to the original."""
     small = project.root.parent / "small"
     small.mkdir(exist_ok=True)
     return [*IN_NAMESPACE, RUN, "sh", str(room_kb), str(small), str(project.root), str(_result(project)), *command]
 
 
 def keep_result(project: Project) -> None:
-    """Put the project as it was on the small disk in its place."""
+    """Replace the project by its state on the small disk."""
     result = _result(project)
     if (result / "dvc.yaml").is_file():
         shutil.rmtree(project.root)

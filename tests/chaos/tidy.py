@@ -1,4 +1,4 @@
-"""What a user does by hand after a run was cut off, before `dvc repro`: git as it was, and no process left of the old run."""
+"""Manual cleanup by a user after an interrupted run, before `dvc repro`: restore git's state, end leftover processes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.helpers.processes import command_of, inside
 from tests.helpers.project import Project
 
 PATIENCE_S = 20
-"""How long processes have to end of themselves after dvc has."""
+"""Seconds within which processes must end by themselves after dvc has ended."""
 
 
 def tidy(project: Project, branch: str) -> list[str]:
-    """Undo what a killed or declined `dvc exp run`, or a stash that met a conflict, leaves in git; returns what had to be undone.
+    """Undo what a killed or refused `dvc exp run`, or a stash with conflicts, leaves in git; return what was undone.
 
-    In order: a stale index.lock is removed, as git advises; staged changes (dvc exp run stages params.yaml) are taken back; a detached HEAD
-    returns to its branch; files with conflicts (of `git stash pop`) are taken from the commit; the stash is dropped; references of
-    experiments are removed, with those that DVC keeps for an experiment under way (refs/exps/exec, refs/exps/stash). No output, no object
-    of DVC's cache, no lock of DVC and nothing in the work folder is touched: those have to be mended by `dvc repro`.
+    A stale index.lock is removed, as git suggests; staged changes (dvc exp run stages params.yaml) are unstaged; files with conflicts (of
+    `git stash pop`) are restored from the commit; a detached HEAD is returned to its branch; stashes are dropped; references of
+    experiments are removed, including those of a running experiment (refs/exps/exec, refs/exps/stash). Outputs, DVC's cache and locks and
+    the work folder are not touched: `dvc repro` must repair those.
     """
     done = []
     lock = project.root / ".git/index.lock"
@@ -32,10 +32,10 @@ def tidy(project: Project, branch: str) -> list[str]:
     conflicts = project.run("git", "diff", "--name-only", "--diff-filter=U").split()
     if _staged(project):
         project.run("git", "reset", "--quiet")
-        done.append("took back what was staged")
+        done.append("unstaged changes")
     if conflicts:
         project.run("git", "checkout", "--quiet", "HEAD", "--", *conflicts)
-        done.append(f"took from the commit, after a conflict: {', '.join(conflicts)}")
+        done.append(f"restored from the commit after a conflict: {', '.join(conflicts)}")
     if not project.run("git", "branch", "--show-current").strip():
         project.run("git", "checkout", "--quiet", "--force", branch)
         done.append(f"returned from a detached HEAD to {branch}")
@@ -52,15 +52,15 @@ def tidy(project: Project, branch: str) -> list[str]:
 
 
 def _staged(project: Project) -> bool:
-    """Whether git's index differs from the commit."""
+    """Return whether git's index differs from the commit."""
     return bool(project.run("git", "diff", "--cached", "--name-only").strip())
 
 
 def forget_dead_locks(project: Project) -> list[str]:
-    """Take the names of processes that are gone out of .dvc/tmp/rwlock, once `dvc repro` has gone past them.
+    """Remove .dvc/tmp/rwlock if it names only dead processes, after `dvc repro` has run despite them.
 
-    DVC takes out only those that stand in its way, and warns of it. The others do no harm until another process gets their number: then DVC
-    declines to run and asks the user to remove the file.
+    DVC removes only the locks that it needs itself, with a warning. The others are harmless until another process gets the same id: then
+    DVC refuses to run and asks the user to remove the file.
     """
     path = project.root / ".dvc/tmp/rwlock"
     try:
@@ -75,7 +75,7 @@ def forget_dead_locks(project: Project) -> list[str]:
 
 
 def orphans(project: Project) -> list[str]:
-    """Command lines of what did not end of itself when dvc did, and was killed now."""
+    """Kill the processes that did not end by themselves after dvc; return their command lines."""
     deadline = time.monotonic() + PATIENCE_S
     while inside(project.root) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The cut-down demo that is disturbed: its stages, and the sets of parameters that it is run with."""
+"""The reduced demo used for the chaos test: its stages and parameter variants."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALLEST: dict[str, Any] = {
     "evaluate.bootstrap": 10,
     "evaluate.gallery": 2,
 }
-"""A whole `dvc repro` in about a minute on two cores, half of it the imports of its ten stages."""
+"""Parameters with which a full `dvc repro` takes about a minute on two cores, half of it for the imports of ten stages."""
 
 SECONDS: dict[str, float] = {
     "demo": 9,
@@ -31,13 +31,13 @@ SECONDS: dict[str, float] = {
     "robustness": 9,
     "report": 8,
 }
-"""Stages in the order they run in -> about how long each takes, with what DVC does before and after it."""
+"""Stage, in order of execution -> approximate duration in seconds, including DVC's own work."""
 
 STAGES = tuple(SECONDS)
 
 
 class Variant(NamedTuple):
-    """A set of parameters. change: dotted parameter -> value; first: the first stage that comes out otherwise."""
+    """A set of parameters. change: dotted parameter -> value; first: first stage whose outputs differ."""
 
     name: str
     change: dict[str, int | float]
@@ -59,31 +59,31 @@ VARIANTS: dict[str, Variant] = {
 
 
 def differing(one: str, other: str, until: str) -> list[str]:
-    """Stages up to `until` that come out otherwise with one variant than with another."""
+    """List the stages up to `until` whose outputs differ between two variants."""
     first = min(STAGES.index(VARIANTS[name].first) for name in (one, other))
     return list(STAGES[first : STAGES.index(until) + 1])
 
 
 class Settings:
-    """What a project's params.yaml holds for each variant, from the file as it was committed first."""
+    """Content of params.yaml for each variant, based on the first committed file."""
 
     def __init__(self, project: Project) -> None:
         self._base = (project.root / "params.yaml").read_text()
 
     def put(self, project: Project, variant: str) -> None:
-        """Write params.yaml for a variant, as an editor does."""
+        """Write params.yaml for a variant, as an editor would."""
         (project.root / "params.yaml").write_text(self._base)
         project.set(VARIANTS[variant].change)
 
     def overrides(self, variant: str) -> list[str]:
-        """The words that set a variant in `dvc exp run`, whatever the commit has."""
+        """Return the arguments that select a variant in `dvc exp run`, independent of the commit."""
         base = yaml.safe_load(self._base)
         values = {key: _at(base, key) for other in VARIANTS.values() for key in other.change} | VARIANTS[variant].change
         return [word for key, value in values.items() for word in ("-S", f"{key}={value}")]
 
 
 def _at(params: dict[str, Any], dotted: str) -> Any:
-    """The value of a dotted parameter."""
+    """Return the value of a dotted parameter."""
     value: Any = params
     for part in dotted.split("."):
         value = value[part]

@@ -1,4 +1,4 @@
-"""Damage as a disk does it."""
+"""Simulated disk errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def spoil(path: Path, where: float = 0.5) -> None:
-    """Flip one bit of a file, `where` of the way through it, with its size, mode and times as they were."""
+    """Flip one bit of a file at the relative position `where` (0 to 1); size, mode and times are kept."""
     facts = path.stat()
     content = bytearray(path.read_bytes())
     content[int(where * (len(content) - 1))] ^= 1

@@ -13,7 +13,7 @@ METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 
 
 def plant(root: Path, *paths: str) -> None:
-    """Files whose content is their path."""
+    """Write files whose content is their path."""
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(path)
@@ -36,7 +36,7 @@ def there(rows: dict[str, IndexRow]) -> dict[str, IndexRow]:
 
 
 def persons(rows: dict[str, IndexRow]) -> dict[str, str]:
-    """Person of every row that is told one, not left as its own."""
+    """Return the person of every row in which it differs from the video_id."""
     return {name: row.person for name, row in rows.items() if row.person != row.video_id}
 
 
@@ -79,6 +79,6 @@ def plant_whole_dfd(root: Path) -> None:
 
 
 def plant_dfw(root: Path, sequences: int) -> None:
-    """So many sequences of one frame, spread over the four folders."""
+    """Write `sequences` sequences of one frame, distributed over the four folders."""
     for number in range(sequences):
         plant(root, f"{('real', 'fake')[number % 2]}_{('train', 'test')[number // 2 % 2]}/{number % 50}/{number}/0.png")

@@ -1,4 +1,4 @@
-"""Hundreds of small files that are not what they should be, each with what may become of it: the same on every run."""
+"""Hundreds of small malformed files with their allowed statuses, the same on every run."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from tests.helpers.videos import moving_pictures, write_sound, write_video
 OK, UNREADABLE, TOO_FEW = "ok", "unreadable", "too_few_frames"
 WHOLE = frozenset({OK})
 ONE = frozenset({OK, TOO_FEW})
-"""Of a single picture: whether one frame is enough is for the stage to say."""
+"""For a single picture: whether one frame is enough depends on the parameters."""
 BROKEN = frozenset({UNREADABLE})
 ANY = frozenset({OK, UNREADABLE, TOO_FEW})
-"""What is left of a damaged video may be enough of it, too little or nothing: that is the decoder's affair."""
+"""The decoder may recover enough of a damaged video, too little, or nothing."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A moment in another Python process, chosen by what it does, at which it waits until a test has done something else."""
+"""Pausing another Python process at a chosen audit event, until a test lets it continue."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ sys.addaudithook(wait)
 
 
 class Pause:
-    """Where the first process of a command waits that raises an audit event of Python's with a text in one of its arguments.
+    """Pause point: the first process of a command that raises audit event `event` with `part` in one of its arguments waits there.
 
-    folder: an empty one of its own; environment: of the command.
+    folder: new folder for this pause; environment: environment of the command, extended in the attribute of that name.
     """
 
     def __init__(self, folder: Path, event: str, part: str, environment: dict[str, str]) -> None:
@@ -36,7 +36,7 @@ class Pause:
         self.environment = {**environment, "PYTHONPATH": f"{folder}{os.pathsep}{inherited}" if inherited else str(folder)}
 
     def reached(self, timeout_s: float = 120) -> int:
-        """Process id of the one that waits, once it does; fails if none ever does."""
+        """Wait until a process is paused; return its id, or fail after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         while not self._reached.exists():
             assert time.monotonic() < deadline, "the process that was to wait never came to that point"
@@ -44,5 +44,5 @@ class Pause:
         return int(self._reached.read_text())
 
     def let_go(self) -> None:
-        """Let it go on."""
+        """Let the process continue."""
         self._go.touch()

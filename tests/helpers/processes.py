@@ -1,4 +1,4 @@
-"""Processes as /proc has them."""
+"""Processes, read from /proc."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def _parents() -> dict[int, int]:
-    """Process id -> that of its parent, of every process that is no zombie."""
+    """Map the id of every process, except zombies, to its parent's."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -20,7 +20,7 @@ def _parents() -> dict[int, int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Ids of the processes below one, oldest first."""
+    """List the ids of all descendants of a process, parents before children."""
     parents, found = _parents(), [pid]
     for above in found:
         found += sorted(child for child, parent in parents.items() if parent == above)
@@ -28,7 +28,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def command_of(pid: int) -> str:
-    """Command line of a process, empty when it is gone."""
+    """Return the command line of a process, empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
@@ -36,7 +36,7 @@ def command_of(pid: int) -> str:
 
 
 def inside(folder: Path) -> list[int]:
-    """Ids of the processes, but this one, that work in a folder or below it."""
+    """List the ids of all other processes whose working folder is in or below a folder."""
     found = []
     for pid in _parents():
         try:

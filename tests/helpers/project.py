@@ -1,4 +1,4 @@
-"""A copy of this project in a folder of its own, driven through dvc as a user would."""
+"""A copy of this project in its own folder, operated through dvc as by a user."""
 
 from __future__ import annotations
 
@@ -139,16 +139,16 @@ class Project:
         )
 
     def pause(self, event: str, part: str) -> Pause:
-        """A moment at which a process of a command waits, which is to be started in the pause's environment."""
+        """Create a pause point for a command, which must be started with the pause's environment."""
         return Pause(Path(tempfile.mkdtemp(prefix="pause.", dir=self.root.parent)) / "site", event, part, self.environment)
 
     def pause_at_work(self, stage: str) -> Pause:
-        """The moment at which a stage has noted its inputs and starts its work."""
+        """Create a pause point at which a stage has recorded its inputs and starts its work."""
         return self.pause("tempfile.mkdtemp", f".staged/{stage}.")
 
     @contextmanager
     def paused(self, stage: str, *command: str) -> Iterator[Run]:
-        """Start a command, let one of its stages wait at its work for the time of the block, then let all go on to the end."""
+        """Start a command, pause one of its stages during the block, then wait for the end of the command."""
         pause = self.pause_at_work(stage)
         run = Run(self.start(*command, environment=pause.environment))
         pause.reached()

@@ -50,7 +50,7 @@ def write_scores(path: Path, rows: Rows, columns: Sequence[str] = COLUMNS) -> Pa
 
 
 def compare(*words: object, columns: int = 140) -> Done:
-    """`laanet compare` with these arguments, in a terminal so many columns wide."""
+    """`laanet compare` with these arguments, in a terminal of this width."""
     result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["compare", *map(str, words)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Done(result.exit_code, result.stdout, result.stderr)

@@ -1,4 +1,4 @@
-"""Artefacts know what made them: they say so, the next stage refuses what was made otherwise, `laanet verify` compares DVC's records."""
+"""Accounts (provenance records): artefacts have them, stages refuse inputs made differently, `laanet verify` compares them with DVC's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def account_of(path: Path) -> Account:
     return account
 
 
-def test_every_artefact_says_which_parameters_inputs_and_code_made_it(built: Project) -> None:
+def test_every_artefact_records_its_parameters_inputs_and_code(built: Project) -> None:
     data, values = built.root / "data", flatten(yaml.safe_load((built.root / "params.yaml").read_text()))
     places = {
         "frames/demo/made.json": "frames.minimum", "crops/demo/made.json": "crops.enlarge", "quality/demo.json": "quality.forehead",
@@ -61,7 +61,7 @@ def test_the_note_of_every_shard_has_its_account_and_the_digest_of_its_content(b
             assert re.fullmatch("[0-9a-f]{64}", note["digest"])
 
 
-def test_a_network_that_was_trained_otherwise_is_not_scored(project: Project) -> None:
+def test_a_network_trained_with_other_parameters_is_not_evaluated(project: Project) -> None:
     project.set({"lambda2": 10})
     shutil.rmtree(project.root / "reports/demo")
     output = project.dvc("repro", "--force", "--single-item", "evaluate@demo", succeeds=False)
@@ -99,7 +99,7 @@ def test_landmarks_of_other_crops_are_refused(project: Project) -> None:
     assert "data/landmarks/demo.h5: was made from a different version of data/crops/demo" in output
 
 
-def test_a_shard_that_was_exchanged_is_not_used(project: Project) -> None:
+def test_a_replaced_shard_is_not_used(project: Project) -> None:
     rows = table(project.root / "data/index/demo.csv")
     names = [row["video_id"] for row in rows if (row["split"], row["label"]) == ("train", "0")]
     one, two = (project.root / f"data/crops/demo/{name}.tar" for name in names[:2])
@@ -118,7 +118,7 @@ def test_an_artefact_of_an_earlier_version_is_refused(project: Project) -> None:
 
 
 def strip(path: Path) -> None:
-    """Make a checkpoint what earlier versions wrote: without account and digest."""
+    """Remove account and digest from a checkpoint, as in files of earlier versions."""
     with safe_open(path, framework="pt") as file:
         described = json.loads(file.metadata()["laanet"])
     tensors = load_file(path)
@@ -129,7 +129,7 @@ def strip(path: Path) -> None:
 
 
 def train_entry(project: Project) -> Path:
-    """The entry of the training in DVC's run cache."""
+    """Return the run-cache entry of the training."""
     entries = (project.root / ".dvc/cache/runs").glob("??/*/*")
     return next(path for path in entries if "stages.train" in path.read_text())
 
@@ -177,7 +177,7 @@ def test_verify_finds_a_record_of_other_inputs(project: Project) -> None:
 
 
 def test_verify_finds_scores_that_git_brought_back_before_dvc_recorded_them(project: Project) -> None:
-    """`git stash` heeds no lock of DVC: in the moment between a stage's end and DVC's record, it can put a commit's scores there."""
+    """`git stash` ignores DVC's locks: between the end of a stage and DVC's record it can restore the scores of a commit."""
     older = (project.root / "reports/demo/scoring.json").read_bytes()
     project.set({"crops.enlarge": 1.5})
     project.dvc("repro")
@@ -192,14 +192,14 @@ def test_verify_finds_scores_that_git_brought_back_before_dvc_recorded_them(proj
     assert "'dvc repro' rebuilds these outputs and replaces their records in dvc.lock" in output
 
 
-def test_verify_does_not_accuse_what_was_made_from_a_file_that_is_damaged_now(project: Project) -> None:
+def test_verify_reports_no_contradiction_for_outputs_of_an_input_that_was_damaged_later(project: Project) -> None:
     spoil(project.root / "data/checkpoints/model.safetensors")
     output = project.run("laanet", "verify", succeeds=False)
     assert "damaged: data/checkpoints/model.safetensors" in output
     assert "wrong:" not in output
 
 
-def test_verify_names_a_damaged_listing_of_a_folder_and_goes_on(project: Project) -> None:
+def test_verify_reports_a_damaged_folder_listing_and_continues(project: Project) -> None:
     md5 = project.outputs()["data/crops/demo"]
     listing = project.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
     listing.chmod(0o644)
@@ -218,7 +218,7 @@ def test_verify_names_records_of_earlier_versions_as_unconfirmed(project: Projec
     assert "wrong:" not in output
 
 
-def test_an_account_is_the_same_for_the_same_inputs_and_another_for_others(project: Project) -> None:
+def test_training_again_gives_the_same_file_with_its_account(project: Project) -> None:
     before = file_digest(project.root / "data/checkpoints/model.safetensors")
     project.dvc("repro", "--force", "--single-item", "--no-run-cache", "train")
     assert file_digest(project.root / "data/checkpoints/model.safetensors") == before

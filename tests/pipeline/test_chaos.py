@@ -1,4 +1,4 @@
-"""A short run of random events costs no result; and the harness that says so would say otherwise if one did (`make chaos`)."""
+"""A short chaos run harms no result, and the checks of the harness detect harm (`make chaos` is the long run)."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ CROPS = "data/crops/demo"
 
 @pytest.fixture(scope="module")
 def state(built: Project) -> State:
-    """What the undisturbed project records and holds."""
+    """State of the undisturbed project."""
     return read_state(built)
 
 
 @pytest.fixture
 def event() -> Event:
-    """Some event."""
+    """An arbitrary event."""
     return plan(SEED, 1)[0]
 
 
-def test_random_events_at_random_moments_cost_no_result(built: Project, tmp_path: Path) -> None:
+def test_random_events_harm_no_result(built: Project, tmp_path: Path) -> None:
     said: list[str] = []
     session = Session(tmp_path, built, MEDIA, UNTIL, said.append)
     outcomes = [session.play(event) for event in plan(SEED, len(HARMFUL), HARMFUL, MEDIA, UNTIL)]
@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_events_and_a_longer_run_begins_with_them()
     assert [event.number for event in events] == list(range(1, 41))
 
 
-def test_every_kind_comes_as_often_and_every_event_meets_a_stage_that_has_to_run() -> None:
+def test_all_kinds_are_equally_frequent_and_every_event_hits_a_stage_that_has_to_run() -> None:
     events = plan(SEED, 10 * len(KINDS))
     assert Counter(event.kind for event in events) == dict.fromkeys(KINDS, 10)
     assert {event.variant for event in events} == set(VARIANTS)
@@ -79,7 +79,7 @@ def test_every_kind_comes_as_often_and_every_event_meets_a_stage_that_has_to_run
     assert [event.before for event in events[1:]] == [event.variant for event in events[:-1]]
 
 
-def test_an_event_waits_for_its_moment_and_knows_when_the_run_was_over(event: Event, project: Project, tmp_path: Path) -> None:
+def test_an_event_waits_for_its_time_and_detects_that_the_run_has_ended(event: Event, project: Project, tmp_path: Path) -> None:
     event = replace(event, stage="train", from_start=False, delay_s=0.2)
     script = "sleep .3; echo \"Running stage 'train':\"; sleep {}"
     run = Running(project, ["sh", "-c", script.format(5)], tmp_path / "log")
@@ -121,25 +121,25 @@ def test_a_wrong_record_or_output_is_found(project: Project, state: State, plant
 
 
 def test_a_wrong_entry_in_the_run_cache_is_found(project: Project, state: State) -> None:
-    path = next(path for path, said in run_cache(project) if said["cmd"] == "python -m stages.crops demo")
+    path = next(path for path, entry in run_cache(project) if entry["cmd"] == "python -m stages.crops demo")
     assert check_run_cache(project, [state]) == []
     path.write_text(path.read_text().replace(project.outputs()[CROPS], "0" * 32))
     assert len(check_run_cache(project, [state])) == 1
     path.write_text("cmd: [")
-    assert check_run_cache(project, [state]) == [f"{path.relative_to(project.root)}: not to be read"]
+    assert check_run_cache(project, [state]) == [f"{path.relative_to(project.root)}: unreadable"]
 
 
 def test_a_damaged_object_is_found_and_verify_names_it(project: Project) -> None:
     name, path = next((name, path) for name, path in objects(project).items() if path.stat().st_size)
     spoil(path, 0.5)
-    assert check_cache(project) == [f"object {name} of DVC's cache has other bytes"]
+    assert check_cache(project) == [f"object {name} of DVC's cache is damaged"]
     assert "damaged" in check_verify(project)[0]
 
 
 @pytest.mark.parametrize(
     "name", [".work/frames/demo/ab/abc.1.2.tmp", ".staged/crops", "data/frames/.staged/x", ".dvc/cache/files/md5/ab/.x.tmp"]
 )
-def test_what_is_left_behind_is_found(project: Project, name: str) -> None:
+def test_leftover_files_are_found(project: Project, name: str) -> None:
     assert check_leftovers(project) == []
     path = project.root / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ def test_what_is_left_behind_is_found(project: Project, name: str) -> None:
     assert check_leftovers(project) == [f"left behind: {name}"]
 
 
-def test_a_lock_is_found_and_only_one_of_a_dead_process_is_taken_away(project: Project) -> None:
+def test_a_lock_is_found_and_removed_only_if_its_process_is_dead(project: Project) -> None:
     lock = project.root / ".dvc/tmp/rwlock"
     dead = subprocess.Popen(["true"])
     dead.wait()
@@ -158,17 +158,19 @@ def test_a_lock_is_found_and_only_one_of_a_dead_process_is_taken_away(project: P
         assert len(check_locks(project)) == left
 
 
-def test_a_process_that_goes_on_is_found(project: Project) -> None:
+def test_a_process_that_is_still_running_is_found(project: Project) -> None:
     assert check_processes(project) == []
     process = subprocess.Popen(["sleep", "60"], cwd=project.root / "data")
     try:
-        assert check_processes(project) == [f"process {process.pid} goes on: sleep 60"]
+        assert check_processes(project) == [f"process {process.pid} is still running: sleep 60"]
     finally:
         process.kill()
         process.wait()
 
 
-def test_what_a_cut_off_experiment_leaves_in_git_is_found_and_tidied_without_touching_outputs(project: Project, state: State) -> None:
+def test_leftovers_of_an_interrupted_experiment_in_git_are_found_and_removed_without_touching_outputs(
+    project: Project, state: State
+) -> None:
     branch = project.run("git", "branch", "--show-current").strip()
     project.set({"lambda2": 3})
     project.run("git", "stash")
@@ -185,7 +187,7 @@ def test_what_a_cut_off_experiment_leaves_in_git_is_found_and_tidied_without_tou
     assert check_git(project) == ["git status: ?? left.txt"]
 
 
-def test_the_verdict_is_bad_for_a_finding_in_any_place_and_where_no_event_met_a_run(event: Event) -> None:
+def test_the_result_is_not_sound_after_any_finding_or_if_no_event_met_a_run(event: Event) -> None:
     met, other = Outcome(event, met=True, status=1), Outcome(event, met=False)
     assert is_sound([met, other], [])
     assert not is_sound([other], [])

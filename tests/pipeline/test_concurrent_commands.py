@@ -1,4 +1,4 @@
-"""Commands that change the project while a stage runs: nothing is written through a link, nothing is recorded that was not so."""
+"""Commands that change the project while a stage runs: nothing is written through a link, and no false record is made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHANGES: dict[str, tuple[str, Any, Any]] = {
     "robustness": ("robustness.severities", [2], [1]),
     "report": ("evaluate.threshold", 0.4, 0.3),
 }
-"""Stage -> a parameter of its own (the report has none: of one before it), and two values that are not the committed one."""
+"""Stage -> one of its parameters (for the report, of an earlier stage), and two values that differ from the committed one."""
 
 
 def repro(stage: str) -> list[str]:
@@ -34,7 +34,7 @@ def repro(stage: str) -> list[str]:
 
 
 @pytest.mark.parametrize("stage", CHANGES)
-def test_a_checkout_in_the_middle_of_a_stage_destroys_nothing_that_the_cache_holds(project: Project, stage: str) -> None:
+def test_a_checkout_during_a_stage_does_not_damage_the_cache(project: Project, stage: str) -> None:
     key, value, _ = CHANGES[stage]
     before = project.lock()[stage]
     project.set({key: value})
@@ -48,7 +48,7 @@ def test_a_checkout_in_the_middle_of_a_stage_destroys_nothing_that_the_cache_hol
 
 
 @pytest.mark.parametrize("stage", CHANGES)
-def test_a_stage_under_which_a_second_run_changed_a_parameter_fails_and_leaves_nothing_to_record(project: Project, stage: str) -> None:
+def test_a_stage_fails_and_records_nothing_if_a_second_run_changes_its_parameter(project: Project, stage: str) -> None:
     key, value, other = CHANGES[stage]
     hashes = project.outputs()
     if stage == "report":
@@ -84,8 +84,8 @@ def test_a_stash_and_a_checkout_in_the_middle_of_the_training_fail_it_and_destro
 
 
 @pytest.mark.parametrize("how", ["edited", "stashed"])
-def test_a_run_whose_parameters_change_between_two_stages_ends_at_the_next_one(project: Project, how: str) -> None:
-    """The running stage does not depend on the parameter: its own comparison finds nothing."""
+def test_a_run_stops_at_the_next_stage_if_its_parameters_change(project: Project, how: str) -> None:
+    """The running stage does not depend on the parameter, so its own check does not detect the change."""
     with project.paused("landmarks@demo", "dvc", "exp", "run", "-S", "crops.enlarge=1.5") as run:
         if how == "edited":
             project.set({"crops.enlarge": 1.25})
@@ -96,8 +96,8 @@ def test_a_run_whose_parameters_change_between_two_stages_ends_at_the_next_one(p
     assert "Ran experiment" not in run.output
 
 
-def test_a_report_of_stages_that_do_not_belong_together_is_refused(project: Project) -> None:
-    """What an edit or `git stash` makes of a run: some stages of one state of the project, some of another."""
+def test_a_report_of_inconsistent_stages_is_refused(project: Project) -> None:
+    """An edit or `git stash` during a run leads to stages from different states of the project."""
     project.set({"demo.crf": 20})
     project.dvc("repro", "demo")
     project.run("git", "checkout", "params.yaml")
@@ -112,7 +112,7 @@ def test_a_report_of_stages_that_do_not_belong_together_is_refused(project: Proj
     )
 
 
-def test_a_stage_whose_input_is_exchanged_meanwhile_fails(project: Project) -> None:
+def test_a_stage_whose_input_is_replaced_meanwhile_fails(project: Project) -> None:
     landmarks = project.root / "data/landmarks/demo.h5"
     content = landmarks.read_bytes()
     with project.paused("train", *repro("train")) as run:
@@ -123,7 +123,7 @@ def test_a_stage_whose_input_is_exchanged_meanwhile_fails(project: Project) -> N
 
 
 @pytest.mark.parametrize(("first", "second"), [((10, 2), (70, 1)), ((70, 1), (10, 2))])
-def test_of_two_runs_at_once_lock_run_cache_log_and_checkpoint_tell_the_truth(
+def test_two_concurrent_runs_leave_consistent_lock_run_cache_log_and_checkpoint(
     project: Project, first: tuple[int, int], second: tuple[int, int]
 ) -> None:
     one, two = (["dvc", "exp", "run", "-S", f"lambda2={weight}", "-S", f"train.epochs={epochs}"] for weight, epochs in (first, second))
@@ -142,7 +142,7 @@ def test_of_two_runs_at_once_lock_run_cache_log_and_checkpoint_tell_the_truth(
 
 
 def agree(project: Project, weight: int, epochs: int) -> None:
-    """Everything says the same of the training: params.yaml, dvc.lock, run cache, checkpoint, log and the report's tables."""
+    """Check that params.yaml, dvc.lock, run cache, checkpoint, log and report agree about the training."""
     recorded = project.lock()["train"]["params"]["params.yaml"]
     assert (recorded["lambda2"], recorded["train"]["epochs"]) == (weight, epochs)
     for path in (project.root / "data/checkpoints/model.safetensors", project.root / "reports/training/made.json"):
@@ -166,7 +166,7 @@ def entry_account(project: Project, entry: dict[str, Any]) -> tuple[Any, Any]:
     return account.params["lambda2"], account.params["train.epochs"]
 
 
-def test_laanet_run_says_who_holds_the_project_and_waits_for_it(project: Project) -> None:
+def test_laanet_run_reports_which_command_uses_the_project_and_waits_for_it(project: Project) -> None:
     with project.paused("train", *repro("train")) as first:
         refused = project.run("laanet", "run", "--no-wait", "-S", "evaluate.threshold=0.4", succeeds=False)
         second = project.start("laanet", "run", "-S", "evaluate.threshold=0.4")
@@ -179,7 +179,7 @@ def test_laanet_run_says_who_holds_the_project_and_waits_for_it(project: Project
     assert project.metrics("demo/scoring.json")["threshold"] == 0.4
 
 
-def test_a_stage_waits_for_a_dvc_command_to_end_before_it_puts_its_outputs_in_their_places(project: Project) -> None:
+def test_a_stage_waits_for_another_dvc_command_before_it_publishes_its_outputs(project: Project) -> None:
     index = project.root / "data/index/demo.csv"
     index.unlink()
     with (project.root / ".dvc/tmp/lock").open("a") as lock:
@@ -191,7 +191,7 @@ def test_a_stage_waits_for_a_dvc_command_to_end_before_it_puts_its_outputs_in_th
     assert index.exists()
 
 
-def test_outputs_of_a_killed_stage_are_swept_by_the_next_one(project: Project) -> None:
+def test_staged_outputs_of_a_killed_stage_are_removed_by_the_next_one(project: Project) -> None:
     command = repro("frames@demo")
     project.kill_when(command, lambda: any((project.root / ".staged").glob("frames@demo.*")))
     (project.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
@@ -199,7 +199,7 @@ def test_outputs_of_a_killed_stage_are_swept_by_the_next_one(project: Project) -
     assert not list((project.root / ".staged").iterdir())
 
 
-def test_a_folder_that_is_no_output_is_never_touched(project: Project) -> None:
+def test_folders_that_are_not_outputs_are_never_touched(project: Project) -> None:
     kept = project.root / "data/checkpoints.mine/model.safetensors"
     kept.parent.mkdir()
     kept.write_bytes(b"mine")

@@ -1,4 +1,4 @@
-"""Outputs exchanged by git between a stage's end and DVC's record of them: nothing wrong is relied on, all is made again."""
+"""Outputs replaced by git between the end of a stage and DVC's record: wrong files are not used but created again."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.helpers.processes import inside
 from tests.helpers.project import Project, Run
 
 TRACKED = {"train": "reports/training", "evaluate@demo": "reports/demo", "robustness": "reports/robustness.csv", "report": "reports/tables"}
-"""Stages with outputs that git keeps, and where those are."""
+"""Stage -> location of its git-tracked outputs."""
 CHANGES = {"train": ("lambda2", 10), "evaluate@demo": ("evaluate.threshold", 0.3), "robustness": ("robustness.severities", [2])}
 
 
-def exchange(project: Project, stage: str, *command: str) -> Run:
-    """Run a command; as soon as one of its stages has ended, and while dvc has not yet seen so, let git put the commit's files back."""
+def replace_by_git(project: Project, stage: str, *command: str) -> Run:
+    """Run a command; when a stage has ended but dvc has not yet noticed, let git restore the files of the commit."""
     pause = project.pause_at_work(stage)
     run = Run(project.start(*command, environment=pause.environment))
     pid = pause.reached()
@@ -38,7 +38,7 @@ def exchange(project: Project, stage: str, *command: str) -> Run:
     return run
 
 
-def test_every_stage_with_outputs_that_git_keeps_has_their_digests_in_an_output_of_its_own(built: Project) -> None:
+def test_every_stage_with_git_tracked_outputs_saves_their_digests_in_another_output(built: Project) -> None:
     definition = yaml.safe_load((built.root / "dvc.yaml").read_text())["stages"]
     for name, stage in built.lock().items():
         stated = definition[name.partition("@")[0]]
@@ -52,10 +52,10 @@ def test_every_stage_with_outputs_that_git_keeps_has_their_digests_in_an_output_
 
 
 @pytest.mark.parametrize("stage", CHANGES)
-def test_what_git_exchanged_before_dvc_recorded_it_is_made_again(project: Project, stage: str) -> None:
+def test_outputs_that_git_replaced_before_dvc_recorded_them_are_created_again(project: Project, stage: str) -> None:
     key, value = CHANGES[stage]
     project.set({key: value})
-    run = exchange(project, stage, "dvc", "repro")
+    run = replace_by_git(project, stage, "dvc", "repro")
     assert run.status != 0
     assert "error: reports/" in run.output
     assert "is not the file that its stage wrote; another command, such as 'git stash', replaced it. Run 'dvc repro' again." in run.output
@@ -74,7 +74,7 @@ def test_what_git_exchanged_before_dvc_recorded_it_is_made_again(project: Projec
 
 def test_a_training_recorded_with_another_log_is_not_taken_from_the_run_cache(project: Project) -> None:
     project.set({"lambda2": 10})
-    exchange(project, "train", "dvc", "repro", "train")
+    replace_by_git(project, "train", "dvc", "repro", "train")
     project.run("git", "checkout", "--", "dvc.lock", "params.yaml", "reports")
     project.dvc("checkout", "--force")
     assert any("lambda2: 10\n" in path.read_text() for path in (project.root / ".dvc/cache/runs").glob("??/*/*"))

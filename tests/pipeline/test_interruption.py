@@ -1,4 +1,4 @@
-"""Ctrl-C ends a run in order: one sentence, status 130, no child left, and the same command goes on from there."""
+"""Ctrl-C ends a run cleanly: one sentence, status 130, no child processes, and the same command resumes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GOES_ON = "finished work is kept; run the same command again to resume"
 
 
 def interrupt(project: Project, stage: str, *words: str, wait_s: float) -> tuple[int, str]:
-    """Start a stage, press Ctrl-C a while after it began its work; its status and output."""
+    """Start a stage and press Ctrl-C `wait_s` seconds after it began its work; return its status and output."""
     pause = project.pause_at_work("@".join([stage, *words]))
     process = project.start("python", "-m", f"stages.{stage}", *words, environment=pause.environment)
     pause.reached()
@@ -28,11 +28,11 @@ def interrupt(project: Project, stage: str, *words: str, wait_s: float) -> tuple
     deadline = time.monotonic() + 10
     while inside(project.root) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not inside(project.root), "a child lives on"
+    assert not inside(project.root), "a child process is still running"
     return process.returncode, output
 
 
-def test_an_interrupted_training_says_where_it_was_and_goes_on_from_there(project: Project) -> None:
+def test_an_interrupted_training_reports_its_step_and_resumes_there(project: Project) -> None:
     before = project.outputs()
     command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", "train"]
     pause = project.pause("os.rename", "/state-")

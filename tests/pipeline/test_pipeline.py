@@ -1,4 +1,4 @@
-"""The real DVC pipeline on a cut-down demo: runs, does nothing twice, survives kills, tells what is wrong."""
+"""The real DVC pipeline on a reduced demo: it runs, repeats no work, and reports errors clearly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.paths import ROOT
 from tests.helpers.project import Project, stages_run, table
 
 
-def test_every_promised_file_is_there_and_keeps_its_contract(built: Project) -> None:
+def test_every_documented_output_exists_with_its_documented_format(built: Project) -> None:
     index = table(built.root / "data/index/demo.csv")
     ids = [row["video_id"] for row in index]
     for name in ("frames/demo/videos", "crops/demo/videos", "landmarks/demo"):
@@ -54,7 +54,7 @@ def test_a_fake_and_its_source_have_the_same_frames_and_a_real_mask_ssim(built: 
             assert set(landmarks[row["video_id"]]["frames"]) & set(landmarks[row["source_id"]]["frames"])
 
 
-def test_a_clip_with_no_face_and_one_with_a_face_in_half_are_rows_with_their_status(built: Project) -> None:
+def test_clips_without_a_face_or_with_a_face_in_some_frames_are_rows_with_a_status(built: Project) -> None:
     videos = {row["video_id"]: row for row in table(built.root / "data/crops/demo/videos.csv")}
     without = [row for row in videos.values() if row["status"] == "no_face"]
     assert without
@@ -124,7 +124,7 @@ def test_training_again_from_scratch_gives_the_same_bytes_and_metrics(project: P
     ],
     ids=["missing folder", "unknown parameter", "unknown backbone"],
 )
-def test_what_a_user_can_mend_is_one_sentence(project: Project, change: dict[str, object], stage: str, said: list[str]) -> None:
+def test_errors_that_the_user_can_fix_are_one_sentence(project: Project, change: dict[str, object], stage: str, said: list[str]) -> None:
     project.set(change)
     output = project.dvc("repro", stage, succeeds=False)
     sentences = [line for line in output.splitlines() if line.startswith("error: ")]
@@ -154,7 +154,7 @@ def test_crops_of_another_size_are_not_taken_from_the_run_cache(project: Project
     assert shapes == {(96, 96, 3)}
 
 
-def test_no_parameter_can_be_lost_in_the_run_cache() -> None:
+def test_no_parameter_is_ignored_by_the_run_cache() -> None:
     params, pipeline = (yaml.safe_load((ROOT / name).read_text()) for name in ("params.yaml", "dvc.yaml"))
     stages = [stage.get("do", stage) for stage in pipeline["stages"].values()]
     tracked = {name for stage in stages for name in stage.get("params", []) if "$" not in name}
@@ -177,7 +177,7 @@ def test_a_grid_of_table_3_is_queued_and_run(project: Project) -> None:
     assert all(float(row["auc"]) >= 0 for row in collected.values())
 
 
-def test_another_networks_scores_need_no_training(project: Project) -> None:
+def test_evaluating_another_network_needs_no_training(project: Project) -> None:
     shutil.copyfile(project.root / "data/checkpoints/last.safetensors", project.root / "given.safetensors")
     output = project.dvc("exp", "run", "-S", "evaluate.checkpoint=given.safetensors", "-S", "train.epochs=3", "evaluate@demo")
     assert sorted(stages_run(output)) == ["code", "evaluate@demo", "index@demo"]

@@ -1,4 +1,4 @@
-"""Kills, a full disk and changed videos cost what they must and no more: the rest is kept and comes out the same."""
+"""After kills, a full disk and changed videos only the lost work is repeated, with the same results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEPS = ["frames", "crops", "landmarks", "quality"]
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_in_the_middle_a_stage_goes_on_and_ends_with_the_same_bytes(project: Project, step: str) -> None:
+def test_a_killed_stage_resumes_and_ends_with_the_same_bytes(project: Project, step: str) -> None:
     before, stage = project.outputs(), f"{step}@demo"
     items = project.items(f"{step}/demo")
     shutil.rmtree(project.root / ".work" / step)
@@ -41,7 +41,7 @@ def test_killed_training_resumes_and_ends_with_the_same_bytes(project: Project) 
     assert project.outputs() == before
 
 
-def test_an_added_replaced_or_removed_video_is_that_videos_work(project: Project) -> None:
+def test_adding_replacing_or_removing_a_video_recomputes_only_that_video(project: Project) -> None:
     seen = [row["video_id"] for row in table(project.root / "data/crops/demo/videos.csv") if row["status"] == "ok"]
     clips = [project.root / f"data/raw/demo/{name}.mp4" for name in seen[:4]]
     folder = project.root / "mine/real"
@@ -51,7 +51,7 @@ def test_an_added_replaced_or_removed_video_is_that_videos_work(project: Project
     project.set({"datasets.mine": {"root": "mine"}})
 
     def new_items() -> set[int]:
-        """How many items each step makes to bring the landmarks up to date."""
+        """Return the numbers of items that the steps compute to update the landmarks."""
         before = {step: project.items(f"{step}/mine") for step in STEPS[:3]}
         project.dvc("repro", "landmarks@mine")
         after = {step: project.items(f"{step}/mine") for step in STEPS[:3]}
@@ -68,7 +68,7 @@ def test_an_added_replaced_or_removed_video_is_that_videos_work(project: Project
     assert len(table(project.root / "data/landmarks/mine.csv")) == 2
 
 
-def test_a_full_disk_is_one_sentence_and_what_was_done_is_kept(project: Project) -> None:
+def test_a_full_disk_is_one_sentence_and_finished_work_is_kept(project: Project) -> None:
     before, items = project.outputs(), project.items("frames/demo")
     shutil.rmtree(project.root / ".work/frames")
     small = project.root / "small"

@@ -1,4 +1,4 @@
-"""What is stored can be checked and bounded: `laanet verify` finds damage, `laanet clean` makes room, neither costs a result."""
+"""`laanet verify` finds damage, and `laanet clean` frees space, without loss of results."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.helpers.project import Project, stages_run
 from tests.unit.store.test_items import run, write_twice
 
 
-def test_nothing_of_a_sound_project_is_called_damaged(built: Project) -> None:
+def test_an_undamaged_project_has_no_damaged_files(built: Project) -> None:
     output = built.run("laanet", "verify")
     found = re.search(r"(\d+) files \([\d.]+ [MG]B\) read, 0 damaged$", output.strip())
     assert found, output
     assert int(found[1]) > 100
 
 
-def test_a_flipped_bit_is_found_wherever_the_file_has_a_name_and_repro_makes_it_anew(project: Project) -> None:
+def test_a_flipped_bit_is_found_under_every_path_of_the_file_and_repro_creates_it_again(project: Project) -> None:
     before = project.outputs()
     shard = sorted((project.root / "data/frames/demo").rglob("*.tar"))[0]
     names = sorted(
@@ -50,7 +50,7 @@ def test_a_flipped_bit_is_found_wherever_the_file_has_a_name_and_repro_makes_it_
     assert "0 damaged" in project.run("laanet", "verify")
 
 
-def test_an_output_that_dvc_lock_has_otherwise_is_not_called_damaged_and_stays(project: Project) -> None:
+def test_an_output_that_differs_from_dvc_lock_is_not_damaged_and_stays(project: Project) -> None:
     checkpoint, metrics = project.root / "data/checkpoints/model.safetensors", project.root / "reports/demo/metrics.json"
     objects = len(list((project.root / ".dvc/cache").rglob("*")))
     project.set({"lambda2": 3})
@@ -96,7 +96,7 @@ def test_clean_keeps_what_the_last_run_used_so_that_nothing_is_made_twice(projec
     assert project.outputs() == before
 
 
-def test_clean_to_nothing_leaves_outputs_whole(project: Project) -> None:
+def test_removing_all_items_leaves_outputs_intact(project: Project) -> None:
     before = project.outputs()
     assert ", 0 kept (0 bytes)" in project.run("laanet", "clean", "--most", "0")
     assert not project.items("frames/demo")
@@ -123,7 +123,7 @@ def test_clean_removes_what_no_run_uses_and_then_the_oldest(tmp_path: Path) -> N
     )
 
 
-def test_clean_says_what_the_whole_work_folder_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clean_reports_the_size_of_the_entire_work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "work"
     item = run(WorkDir("frames/mine", root), ["three"], tmp_path / "log")["three"]
     (tmp_path / "output").hardlink_to(item)
@@ -178,15 +178,15 @@ def test_clean_leaves_a_step_alone_that_is_being_written(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "n_bytes"), [("50GB", 50 * 10**9), ("1.5 tb", 15 * 10**11), ("0", 0), ("7kb", 7000), ("3M", 3 * 10**6), ("2GiB", 2**31)]
 )
-def test_amounts_are_read_as_people_write_them(text: str, n_bytes: int) -> None:
+def test_sizes_are_parsed(text: str, n_bytes: int) -> None:
     assert in_bytes(text) == n_bytes
 
 
 @pytest.mark.parametrize("text", ["", "much", "-1GB", "1e9", "5XB", "nan"])
-def test_what_is_no_amount_is_one_sentence(text: str) -> None:
+def test_an_invalid_size_is_one_sentence(text: str) -> None:
     with pytest.raises(LaanetError, match="is not a size in bytes"):
         in_bytes(text)
 
 
-def test_amounts_are_told_in_words() -> None:
+def test_sizes_are_formatted() -> None:
     assert [in_words(n) for n in (0, 999, 1000, 25 * 10**5, 10**12)] == ["0 bytes", "999 bytes", "1.0 KB", "2.5 MB", "1.0 TB"]

@@ -1,4 +1,4 @@
-"""A place that is read-only, full or forbidden is one sentence, for every stage and every command."""
+"""A read-only, full or forbidden location is reported in one sentence, by every stage and command."""
 
 from __future__ import annotations
 

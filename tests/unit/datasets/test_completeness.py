@@ -1,4 +1,4 @@
-"""Data sets at their real size: whole ones pass, cut-short and half-copied ones are told in a sentence, and `partial` goes on."""
+"""Data sets of real size: complete ones pass, incomplete ones are reported in one sentence, and accepted with `partial`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_whole_ffpp_has_140_real_and_560_fake_test_videos(compression: str, fo
     assert len(read_index(root / "i.csv")) == 5000
 
 
-def test_a_half_copied_ffpp_tells_how_many_are_missing_where_and_with_partial_has_a_row_for_each(root: Path) -> None:
+def test_a_half_copied_ffpp_reports_missing_videos_by_folder_and_has_rows_for_them_with_partial(root: Path) -> None:
     plant_whole_ffpp(root, "c23")
     (root / "manipulated_sequences/FaceSwap").rename(root.parent / "elsewhere")
     videos = root / "original_sequences/youtube/c23/videos"
@@ -75,12 +75,12 @@ def test_a_half_copied_ffpp_tells_how_many_are_missing_where_and_with_partial_ha
     assert {(row.size_bytes, row.digest) for row in rows.values() if row.method == "FaceSwap"} == {(0, "")}
 
 
-def test_ffpp_with_another_compression_than_asked_for_is_wholly_missing(root: Path) -> None:
+def test_ffpp_with_another_compression_than_requested_is_entirely_missing(root: Path) -> None:
     plant_whole_ffpp(root, "c40")
     assert "5000 of 5000 videos are missing" in refusal(root, "ffpp", compression="c23")
 
 
-def test_ffpp_with_a_list_cut_short_is_told_by_the_published_counts(root: Path) -> None:
+def test_ffpp_with_a_truncated_list_is_detected_by_the_published_counts(root: Path) -> None:
     plant_whole_ffpp(root, "c23")
     pairs = json.loads((root / "splits/test.json").read_text())
     (root / "splits/test.json").write_text(json.dumps(pairs[:69]))
@@ -104,7 +104,7 @@ def test_a_whole_cdf2_test_list_has_178_real_and_340_fake_videos(root: Path) -> 
     assert rows["Celeb-synthesis/id3_id4_0001"].source_id == "Celeb-real/id3_0001"
 
 
-def test_a_half_copied_cdf2_and_a_list_cut_short_are_told(root: Path) -> None:
+def test_a_half_copied_cdf2_and_a_truncated_list_are_reported(root: Path) -> None:
     plant_whole_cdf2(root)
     lines = (root / "List_of_testing_videos.txt").read_text().splitlines()
     (root / "List_of_testing_videos.txt").write_text("\n".join(lines[:-1]))
@@ -118,7 +118,7 @@ def test_a_half_copied_cdf2_and_a_list_cut_short_are_told(root: Path) -> None:
     assert (len(rows), len(there(rows))) == (518, 178)
 
 
-def test_celeb_df_v1_passes_with_a_list_of_any_length_and_tells_what_it_lacks(root: Path) -> None:
+def test_celeb_df_v1_accepts_a_list_of_any_length_and_reports_missing_videos(root: Path) -> None:
     plant(root, "Celeb-real/id0_0000.mp4")
     (root / "List_of_testing_videos.txt").write_text("1 Celeb-real/id0_0000.mp4\n0 Celeb-synthesis/id0_id1_0000.mp4\n")
     said = refusal(root, "cdf1")
@@ -128,7 +128,7 @@ def test_celeb_df_v1_passes_with_a_list_of_any_length_and_tells_what_it_lacks(ro
     assert counts(build(root, "cdf1")) == {"test real": 1, "test fake": 1}
 
 
-def test_a_whole_dfd_has_363_real_and_3068_fake_videos_and_fewer_are_told(root: Path) -> None:
+def test_a_whole_dfd_has_363_real_and_3068_fake_videos_and_fewer_are_reported(root: Path) -> None:
     plant_whole_dfd(root)
     rows = build(root, "dfd", compression="c40")
     assert counts(rows) == {"test real": 363, "test fake": 3068}
@@ -138,13 +138,13 @@ def test_a_whole_dfd_has_363_real_and_3068_fake_videos_and_fewer_are_told(root: 
     assert len(build(root, "dfd", compression="c40", partial=True)) == 3430
 
 
-def test_a_dfd_video_that_is_empty_is_told(root: Path) -> None:
+def test_an_empty_dfd_video_is_reported(root: Path) -> None:
     plant_whole_dfd(root)
     (root / "original_sequences/actors/c40/videos/00__scene0.mp4").write_bytes(b"")
     assert "1 of 3431 videos are missing or empty" in refusal(root, "dfd", compression="c40")
 
 
-def test_a_whole_dfw_has_7314_sequences_and_fewer_are_told(root: Path) -> None:
+def test_a_whole_dfw_has_7314_sequences_and_fewer_are_reported(root: Path) -> None:
     plant_dfw(root, 7313)
     assert "1828 train fake, 1829 train real, but the published data set has 7314 in all" in refusal(root, "dfw")
     assert len(build(root, "dfw", partial=True)) == 7313
@@ -152,7 +152,7 @@ def test_a_whole_dfw_has_7314_sequences_and_fewer_are_told(root: Path) -> None:
     assert len(build(root, "dfw")) == 7314
 
 
-def test_a_half_copied_dfdc_is_told_by_its_labels_and_its_parts(root: Path) -> None:
+def test_a_half_copied_dfdc_is_detected_by_its_labels_and_metadata(root: Path) -> None:
     (root / "labels.csv").write_text("filename,label\na.mp4,1\nb.mp4,0\n")
     plant(root, "a.mp4", "dfdc_train_part_0/r.mp4")
     records = {"f.mp4": {"label": "FAKE", "original": "r.mp4"}, "r.mp4": {"label": "REAL"}}

@@ -1,4 +1,4 @@
-"""One's own videos become the right index rows, and a bad folder or table a sentence."""
+"""Users' own videos become the right index rows, and an invalid folder or table is one sentence."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_rows_tell_size_and_digest_and_bad_files_are_rows_too(root: Path) -> Non
     assert "real/folder" not in rows
 
 
-def test_links_to_folders_are_followed_but_not_in_a_circle(root: Path) -> None:
+def test_links_to_folders_are_followed_except_in_cycles(root: Path) -> None:
     plant(root.parent, "disk2/b.mp4", "disk2/deep/c.mp4")
     plant(root, "real/a.mp4")
     (root / "real/more").symlink_to(root.parent / "disk2")
@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_read_is_a_sentence(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [b"a\nb.mp4", b"a\tb.mp4", b"a\xffb.mp4", b"a\rb.mp4"])
-def test_a_name_that_no_table_can_hold_is_a_sentence(name: bytes, root: Path) -> None:
+def test_a_name_that_tables_cannot_hold_is_one_sentence(name: bytes, root: Path) -> None:
     (root / "real").mkdir()
     (root / "real" / os.fsdecode(name)).touch()
     with pytest.raises(LaanetError, match=r"set: 'real/.*rename it\.$") as error:
@@ -199,14 +199,14 @@ def test_a_list_for_a_layout_that_reads_none_is_a_sentence(root: Path) -> None:
         build(root, "mine", listing="x.json")
 
 
-def test_data_sets_of_face_crops_say_so_unless_the_parameters_do() -> None:
-    def asked(name: str, **params: object) -> bool:
+def test_whether_a_data_set_is_cropped_depends_on_layout_and_parameters() -> None:
+    def cropped(name: str, **params: object) -> bool:
         return is_cropped(name, DatasetParams.model_validate({"root": "x", **params}))
 
-    assert {name for name in LAYOUTS if asked(name)} == {"dfw", "deepfakebench"}
-    assert asked("mine", layout="dfw")
-    assert asked("mine", cropped=True)
-    assert not asked("dfw", cropped=False)
+    assert {name for name in LAYOUTS if cropped(name)} == {"dfw", "deepfakebench"}
+    assert cropped("mine", layout="dfw")
+    assert cropped("mine", cropped=True)
+    assert not cropped("dfw", cropped=False)
 
 
 @pytest.mark.parametrize("second", ["real/x/points.mp4", "real/x/faces/y.mp4", "real/x.tar/y.mp4"])

@@ -1,4 +1,4 @@
-"""Lists of DeepfakeBench: labels, splits, compressions, and folders that lie elsewhere than on the makers' machine."""
+"""Lists of DeepfakeBench: labels, splits, compressions, and folders at other paths than on the authors' machine."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_labels_splits_and_methods_come_from_the_list(root: Path) -> None:
     assert rows["Celeb-DF-v2/Celeb-real/frames/a"].size_bytes == 2 * len("Celeb-DF-v2/Celeb-real/frames/a/000.png")
 
 
-def test_the_compression_asked_for_is_taken_and_another_is_not_put_in_its_place(root: Path) -> None:
+def test_the_requested_compression_is_used_and_never_replaced_by_another(root: Path) -> None:
     for level in ("c23", "c40", "raw"):
         plant(root, f"FaceForensics++/{level}/frames/000/0.png")
     levels = {level: {"000": record("FF-real", f"FaceForensics++/{level}/frames/000/0.png")} for level in ("c23", "c40", "raw")}
@@ -117,7 +117,7 @@ def test_videos_of_one_name_in_different_folders_are_different_videos(root: Path
 
 
 @pytest.mark.parametrize("absolute", [False, True])
-def test_missing_folders_are_told_and_rows_with_partial(absolute: bool, root: Path) -> None:
+def test_missing_folders_are_reported_and_become_rows_with_partial(absolute: bool, root: Path) -> None:
     plant(root, "DFD/frames/a/0.png", "DFD/frames/empty/notes.txt")
     before = "/data/makers/" if absolute else ""
     videos = {name: record("DFD_fake", f"{before}DFD/frames/{name}/0.png") for name in ("a", "gone", "empty")} | {

@@ -1,4 +1,4 @@
-"""Each official data set's folder becomes the right index rows, and a malformed list a sentence."""
+"""Each official data set's folder becomes the right index rows, and a malformed list is one sentence."""
 
 from __future__ import annotations
 

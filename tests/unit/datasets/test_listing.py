@@ -1,4 +1,4 @@
-"""A user's index.csv: rows as it says, and a line that cannot be right is named."""
+"""A user's index.csv gives the specified rows, and the number of an invalid line is reported."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_an_unknown_split_of_a_table_is_named(root: Path) -> None:
         build(root, "mine")
 
 
-def test_a_video_whose_person_nobody_tells_is_its_own(root: Path) -> None:
+def test_without_a_known_person_the_person_is_the_video_id(root: Path) -> None:
     plant(root / "two", "real/a.mp4", "real/deep/a.mp4", "fake/a.mp4")
     plant(root / "pairs", "one/real.mp4", "one/fake.mp4", "two/real.mp4")
     (root / "ffpp").mkdir()

@@ -1,4 +1,4 @@
-"""The demo's cast is fair to the test split, and its clips are the same bytes on every build."""
+"""The demo's splits share no persons, and its clips are bit-identical on every build."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_still_picture_moves_smoothly_by_the_seed(tmp_path: Path) -> None:
     assert 0 < max(np.hypot(*step) for step in steps) < 3
 
 
-def test_a_demo_that_is_not_wanted_leaves_a_note(tmp_path: Path) -> None:
+def test_a_disabled_demo_leaves_a_note(tmp_path: Path) -> None:
     params = DemoParams(enabled=False, seconds=1, crf=18)
     with ThreadPoolExecutor(1) as executor:
         build_demo(params, 1, {}, tmp_path / "none", tmp_path / "demo", tmp_path / "work", executor)
@@ -107,7 +107,7 @@ def test_a_demo_that_is_not_wanted_leaves_a_note(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "demo.json").read_text()) == {"clips": []}
 
 
-def test_a_short_demo_is_whole_and_its_fakes_stay_aligned(assets: Path, asset_work: Path, tmp_path: Path) -> None:
+def test_a_short_demo_is_complete_and_its_fakes_stay_aligned(assets: Path, asset_work: Path, tmp_path: Path) -> None:
     params = DemoParams(enabled=True, seconds=0.16, crf=18)
     with ThreadPoolExecutor(1) as executor:
         build_demo(params, 1, {}, assets, tmp_path / "demo", asset_work.parent, executor)

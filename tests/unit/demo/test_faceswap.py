@@ -1,4 +1,4 @@
-"""A swapped face is the donor's, where the target's was, and nothing else of the frame moves."""
+"""A face swap shows the donor's face in the target's place, and leaves the rest of the frame unchanged."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_colours_match_in_the_mean(astronaut: Image) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("shift", [(-230, 0), (0, -140), (250, 0), (0, 350), (900, 900)])
-def test_a_face_at_the_frames_edge_or_beyond_is_no_trouble(
+def test_a_face_at_or_beyond_the_edge_of_the_frame_works(
     shift: tuple[int, int], method: Method, astronaut: Image, grace: FaceImage, triangles: NDArray[np.int32]
 ) -> None:
     swapped = swap_face(astronaut, points(ASTRONAUT) + shift, grace, triangles, method)

@@ -1,4 +1,4 @@
-"""Parameters: both presets load, and whatever is wrong is named in one sentence."""
+"""Parameters: both presets load, and any error is reported in one sentence."""
 
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def test_a_missing_and_a_malformed_file_are_one_sentence(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("preset", ["demo", "paper"])
-def test_presets_say_the_defaults_of_the_synthesis(preset: str) -> None:
+def test_presets_contain_the_default_values_of_the_synthesis(preset: str) -> None:
     params = load_params(ROOT / "presets" / f"{preset}.yaml")
     assert params.synthesis == SynthesisParams()
     assert params.augment == AugmentParams()
@@ -90,6 +90,6 @@ def test_presets_say_the_defaults_of_the_synthesis(preset: str) -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value"), [("sbi", "sharpen", [0.5, 0.2]), ("bi", "edge_kernel", [9, 3]), ("sbi", "mask_kernel", [5])]
 )
-def test_a_range_upside_down_or_of_one_number_is_one_sentence(section: str, key: str, value: list[float], tmp_path: Path) -> None:
+def test_a_reversed_range_or_one_with_a_single_number_is_one_sentence(section: str, key: str, value: list[float], tmp_path: Path) -> None:
     with pytest.raises(LaanetError, match=rf"synthesis\.{section}\.{key}: .*mend the value\."):
         load_params(written(tmp_path, {f"synthesis.{section}.{key}": value}))

@@ -1,4 +1,4 @@
-"""`laanet preset`: the preset is in place as it is written, own data sets are kept, and what changes is said."""
+"""`laanet preset`: the preset is installed verbatim, own data sets are kept, and changes are reported."""
 
 from __future__ import annotations
 

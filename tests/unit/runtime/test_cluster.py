@@ -1,4 +1,4 @@
-"""A Dask cluster makes the same bytes as processes of this machine, also when a worker dies or a task kills its worker."""
+"""A Dask cluster gives the same bytes as local processes, even if a worker dies or a task kills its worker."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Cluster:
 
 @pytest.fixture
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """A scheduler that this process is told of, still without workers."""
+    """A scheduler used by this process, without workers at first."""
     running = Cluster(tmp_path)
     monkeypatch.setenv("LAANET_SCHEDULER", running.address)
     yield running
@@ -123,14 +123,14 @@ def test_two_workers_of_which_one_is_killed_make_the_same_bytes(
 
 
 def _kill_when(process: subprocess.Popen[bytes], folder: Path, finished: int) -> None:
-    """SIGKILL a process as soon as so many items are finished."""
+    """Send SIGKILL to a process as soon as `finished` items are finished."""
     deadline = time.monotonic() + 90
     while sum(not path.name.endswith(".tmp") for path in folder.glob("??/*")) < finished and time.monotonic() < deadline:
         time.sleep(0.005)
     process.kill()
 
 
-def test_a_task_that_kills_its_workers_costs_itself_alone(started: Cluster, tmp_path: Path) -> None:
+def test_a_task_that_kills_its_workers_affects_no_other_task(started: Cluster, tmp_path: Path) -> None:
     started.add_worker("--nanny")
     started.add_worker("--nanny")
     texts = ["a", "segfault", "b", "c"]
@@ -146,7 +146,7 @@ def test_a_task_that_kills_its_workers_costs_itself_alone(started: Cluster, tmp_
 @pytest.mark.parametrize(
     ("field", "message"), [("code", "runs different code or libraries"), ("folder", "has no folder /nowhere; mount it")]
 )
-def test_a_worker_that_is_set_up_otherwise_is_one_sentence(
+def test_a_worker_with_other_code_or_folders_is_one_sentence(
     started: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, message: str
 ) -> None:
     started.add_worker("--no-nanny")

@@ -1,4 +1,4 @@
-"""Progress in a terminal: counts and times are whole whatever stands beside them."""
+"""Progress in a terminal: counts and times are never truncated."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _read(terminal: int) -> bytes:
 @pytest.mark.parametrize("note", NOTES, ids=["no note", "training", "name of a video"])
 @pytest.mark.parametrize("label", [LABEL, LONG_LABEL], ids=["short", "long"])
 @pytest.mark.parametrize("total", [741, 1_234_567])
-def test_counts_and_times_are_whole_at_80_columns(label: str, note: str, total: int) -> None:
+def test_counts_and_times_are_not_truncated_at_80_columns(label: str, note: str, total: int) -> None:
     lines = shown(label, total, note, 80)
     assert re.search(rf" +741/{total} \d:\d\d:\d\d (-|\d):(--|\d\d):(--|\d\d)", lines[-1]), lines
     assert all(re.search(rf" 74[01]/{total} ", line) and len(line) <= 80 for line in lines), lines

@@ -1,4 +1,4 @@
-"""What the report says of a run's origin: the revision, what differs from it, DVC's hashes, the machine; and what cannot be told."""
+"""Provenance in the report: revision, changed files and parameters, DVC hashes, machine, and what is unknown."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The version of code: what cannot change a result does not count, and everything that a step reaches does."""
+"""Code versions: they ignore changes that cannot affect a result, and cover everything that a step uses."""
 
 from __future__ import annotations
 

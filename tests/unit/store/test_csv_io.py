@@ -1,4 +1,4 @@
-"""Tables: exact floats, fixed columns, and a sentence for what is not there."""
+"""CSV tables: exact floats, fixed columns, and one sentence for missing files or columns."""
 
 from pathlib import Path
 

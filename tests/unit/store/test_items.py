@@ -1,4 +1,4 @@
-"""Items made side by side: only what is not there, whole or not at all, and a crash costs the item that crashed."""
+"""Parallel computation of items: only missing ones, atomically, and a crash affects only the item that crashed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.helpers.processes import inside
 
 
 def write_twice(task: tuple[str, Path], path: Path) -> None:
-    """Compute of these tests: logs that it ran, writes the task's text; the text 'broken' fails half-way."""
+    """Log the call and write the task's text; fail half-way for the text 'broken'."""
     text, log = task
     with log.open("a") as file:
         file.write(f"{text}\n")
@@ -50,19 +50,19 @@ def crash_on(task: tuple[str, Path], path: Path) -> None:
 
 
 def write_reason(task: tuple[str, Path], path: Path, reason: str) -> None:
-    """The file that stands for an item that crashed."""
+    """Write the placeholder of an item that crashed."""
     path.write_text(f"{task[0]}: {reason}")
 
 
 def run(work: WorkDir, texts: list[str], log: Path) -> dict[str, Path]:
-    """Items of `write_twice` on two threads."""
+    """Compute items with `write_twice` in two threads."""
     keys = {text: item_key(text=text) for text in texts}
     with work.lock(), ThreadPoolExecutor(2) as pool:
         return run_items(work, keys, write_twice, {text: (text, log) for text in texts}, pool, "test")
 
 
 def run_processes(work: WorkDir, texts: list[str], log: Path, give_up: Callable[..., None] | None = write_reason) -> dict[str, Path]:
-    """Items of `crash_on` in real processes."""
+    """Compute items with `crash_on` in real processes."""
     keys = {text: item_key(text=text) for text in texts}
     with work.lock(), open_executor() as executor:
         return run_items(work, keys, crash_on, {text: (text, log) for text in texts}, executor, "test", give_up)
@@ -74,7 +74,7 @@ def work(tmp_path: Path) -> WorkDir:
     return WorkDir("step", tmp_path / "work")
 
 
-def test_only_what_is_not_there_is_computed(work: WorkDir, tmp_path: Path) -> None:
+def test_only_missing_items_are_computed(work: WorkDir, tmp_path: Path) -> None:
     log = tmp_path / "log"
     run(work, ["one", "two"], log)
     paths = run(work, ["one", "two", "three"], log)
@@ -90,7 +90,7 @@ def test_a_failing_item_leaves_no_half_file_and_keeps_the_others(work: WorkDir, 
     assert [path.read_text() for path in work.folder.glob("??/*")] == ["whole"]
 
 
-def test_native_crashes_cost_the_items_that_crash_and_no_other(work: WorkDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_crashes_affect_only_the_items_that_crash(work: WorkDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAANET_WORKERS", "2")
     texts, log = [*"abcdefgh", "segfault", "abort"], tmp_path / "log"
     paths = run_processes(work, texts, log)
@@ -117,7 +117,7 @@ def test_a_process_that_is_killed_once_loses_nothing(work: WorkDir, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("text", "signal_name"), [("killed", "SIGKILL"), ("segfault", "SIGSEGV")])
-def test_what_cannot_be_stood_for_is_one_sentence_and_keeps_what_is_finished(
+def test_an_item_without_placeholder_is_one_sentence_and_finished_items_are_kept(
     work: WorkDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, signal_name: str
 ) -> None:
     monkeypatch.setenv("LAANET_WORKERS", "1")
@@ -134,7 +134,7 @@ def test_the_signal_is_known_even_if_another_thread_collects_the_process_first(
     noted_at: dict[int, float] = {}
 
     def late(self: popen_fork.Popen, flag: int = os.WNOHANG) -> int | None:
-        """What a thread gets that asks just after another one was given the exit code by the kernel, and before that one noted it."""
+        """Return what a thread sees between another thread's collection of the exit code from the kernel and its storing of it."""
         code = poll(self, flag)
         noted = noted_at.setdefault(self.pid, time.monotonic() + 0.2) if code is not None else 0
         return None if time.monotonic() < noted else code
@@ -146,7 +146,7 @@ def test_the_signal_is_known_even_if_another_thread_collects_the_process_first(
 
 
 def start_when_the_parent_is_dead() -> None:
-    """A worker's initialiser that takes until its parent has died: too late to ask the kernel for a signal then."""
+    """Initialise a worker only after its parent has died, when it is too late to request a signal from the kernel."""
     parent = os.getppid()
     Path("started").touch()
     while os.getppid() == parent:
@@ -170,7 +170,7 @@ def test_a_worker_that_starts_as_its_parent_dies_ends_too(tmp_path: Path) -> Non
 
 
 def wait_for(ready: Callable[[], bool]) -> None:
-    """Until something is so; fails when it takes a minute."""
+    """Wait for a condition; fail after a minute."""
     deadline = time.monotonic() + 60
     while not ready():
         assert time.monotonic() < deadline
@@ -178,7 +178,7 @@ def wait_for(ready: Callable[[], bool]) -> None:
 
 
 def fill_disk(task: None, path: Path) -> None:
-    """A compute that finds the disk full, as /dev/full always is."""
+    """Write to a full disk, /dev/full."""
     path.symlink_to("/dev/full")
     with path.open("wb") as file:
         file.write(bytes(1 << 16))
@@ -198,27 +198,27 @@ def test_digests_are_taken_when_an_item_is_made(work: WorkDir, tmp_path: Path) -
     assert WorkDir("step", tmp_path / "work").record.recorded_digest(item.name) == hashlib.sha256(b"one").hexdigest()
 
 
-def test_an_item_that_was_changed_is_made_anew(work: WorkDir, tmp_path: Path) -> None:
+def test_an_item_that_was_changed_is_computed_again(work: WorkDir, tmp_path: Path) -> None:
     item = run(work, ["one"], tmp_path / "log")["one"]
     item.write_text("not one")
     assert run(WorkDir("step", tmp_path / "work"), ["one"], tmp_path / "log")["one"].read_text() == "one"
     os.utime(item, ns=(1, 1))
     run(WorkDir("step", tmp_path / "work"), ["one"], tmp_path / "log")
-    assert (tmp_path / "log").read_text().split() == ["one", "one"], "another time alone costs a look, not the work"
+    assert (tmp_path / "log").read_text().split() == ["one", "one"], "a different time alone does not lead to recomputation"
 
 
 def exit_at_once() -> None:
-    """An initializer that never comes to its end."""
+    """Exit instead of initialising."""
     os._exit(3)
 
 
-def test_processes_that_cannot_start_end_the_run_and_are_not_the_videos_fault(work: WorkDir, tmp_path: Path) -> None:
+def test_processes_that_cannot_start_end_the_run_without_giving_up_items(work: WorkDir, tmp_path: Path) -> None:
     with pytest.raises(LaanetError, match="a worker process died at start-up"), WorkerPool(2, exit_at_once) as pool:
         run_items(work, {"a": item_key(text="a")}, crash_on, {"a": ("a", tmp_path / "log")}, pool, "test", write_reason)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"files": 3, "used": 4}', '{"files": {"a": 1}, "used": []}'])
-def test_a_spoilt_record_costs_no_item(work: WorkDir, tmp_path: Path, content: str) -> None:
+def test_a_damaged_record_loses_no_item(work: WorkDir, tmp_path: Path, content: str) -> None:
     run(work, ["one"], tmp_path / "log")
     work.record.path.write_text(content)
     run(WorkDir("step", tmp_path / "work"), ["one", "two"], tmp_path / "log")
@@ -226,7 +226,7 @@ def test_a_spoilt_record_costs_no_item(work: WorkDir, tmp_path: Path, content: s
     assert WorkDir("step", tmp_path / "work").record.last_used == {item_key(text=text) for text in ("one", "two")}
 
 
-def test_many_items_are_shared_among_the_processes(work: WorkDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_items_are_distributed_over_the_processes(work: WorkDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAANET_WORKERS", "2")
     keys = {str(number): item_key(number=number) for number in range(6)}
     with open_executor() as executor:
@@ -235,6 +235,6 @@ def test_many_items_are_shared_among_the_processes(work: WorkDir, tmp_path: Path
 
 
 def write_pid(task: None, path: Path) -> None:
-    """A compute that tells its process, after long enough for another to come forward."""
+    """Write the process id after a delay, so that another process can take the next item."""
     time.sleep(0.5)
     path.write_text(str(os.getpid()))

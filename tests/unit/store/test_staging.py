@@ -1,4 +1,4 @@
-"""Outputs are made beside the project's and moved to their places together; what killed runs left is swept."""
+"""Staging: outputs are moved to their paths together, leftovers of killed runs are removed. Snapshots detect changed inputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def make(staging: Staging, path: str, text: str = "new") -> None:
     place.write_text(text)
 
 
-def test_files_and_folders_take_the_place_of_what_is_there_and_links_keep_their_content(tmp_path: Path) -> None:
+def test_files_and_folders_replace_existing_outputs_and_linked_files_keep_their_content(tmp_path: Path) -> None:
     for link, path in (("data/set/a", "cache/one"), ("data/table.csv", "cache/two")):
         for place in (tmp_path / link, tmp_path / path):
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def test_nothing_is_moved_when_one_output_was_not_made(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_what_a_killed_run_left_is_removed_and_what_a_living_one_makes_stays(tmp_path: Path) -> None:
+def test_leftovers_of_killed_runs_are_removed_and_those_of_running_ones_kept(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     folder = tmp_path / FOLDER
     assert [path.name.split(".")[0] for path in folder.iterdir()] == ["killed"]

@@ -1,4 +1,4 @@
-"""The work folder: whole files only, one writer, nothing computed twice, nothing left running."""
+"""The work folder has complete files only and one writer; processes end with their parent."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def test_a_second_writer_is_kept_out(tmp_path: Path) -> None:
         pass
 
 
-def test_half_written_files_of_a_killed_run_are_swept(tmp_path: Path) -> None:
+def test_incomplete_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     work = WorkDir("step", tmp_path)
     leftover = work.path("ab12").with_name("ab12.99.tmp")
     leftover.parent.mkdir()

@@ -1,4 +1,4 @@
-"""Files are there complete or not at all, and a write never reaches another file that shares the name's link."""
+"""Files are written atomically, and a write never changes another hard link to the same file."""
 
 from __future__ import annotations
 
