@@ -89,8 +89,8 @@ def describe(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the file"
     if first["type"] == "extra_forbidden":
-        return f"unknown parameter '{key}'; remove it or mend its spelling."
+        return f"unknown parameter '{key}'; remove it or correct its spelling."
     if first["type"] == "missing":
         return f"parameter '{key}' is missing; see presets/demo.yaml for its place."
     found = "" if isinstance(first["input"], dict) else f" (found {first['input']!r})"
-    return f"{key}: {first['msg'].removeprefix('Value error, ')}{found}; mend the value."
+    return f"{key}: {first['msg'].removeprefix('Value error, ')}{found}; correct the value."

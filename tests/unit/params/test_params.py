@@ -91,5 +91,5 @@ def test_presets_contain_the_default_values_of_the_synthesis(preset: str) -> Non
     ("section", "key", "value"), [("sbi", "sharpen", [0.5, 0.2]), ("bi", "edge_kernel", [9, 3]), ("sbi", "mask_kernel", [5])]
 )
 def test_a_reversed_range_or_one_with_a_single_number_is_one_sentence(section: str, key: str, value: list[float], tmp_path: Path) -> None:
-    with pytest.raises(LaanetError, match=rf"synthesis\.{section}\.{key}: .*mend the value\."):
+    with pytest.raises(LaanetError, match=rf"synthesis\.{section}\.{key}: .*correct the value\."):
         load_params(written(tmp_path, {f"synthesis.{section}.{key}": value}))
