@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import torch
 
 
 def seed_of(seed: int, purpose: str, *item: int | str) -> int:
@@ -20,10 +16,3 @@ def seed_of(seed: int, purpose: str, *item: int | str) -> int:
 def numpy_generator(seed: int, purpose: str, *item: int | str) -> np.random.Generator:
     """Return the NumPy generator of one purpose and item."""
     return np.random.default_rng(seed_of(seed, purpose, *item))
-
-
-def torch_generator(seed: int, purpose: str, *item: int | str) -> torch.Generator:
-    """Return the torch generator (on the CPU) of one purpose and item."""
-    import torch
-
-    return torch.Generator().manual_seed(seed_of(seed, purpose, *item))

@@ -60,16 +60,19 @@ def is_cropped(name: str, params: DatasetParams) -> bool:
     return _layout(name, params).cropped if params.cropped is None else params.cropped
 
 
+def layout_name(name: str, params: DatasetParams) -> str:
+    """The name of a data set's layout: `params.layout`, else the data set's own name if a layout has it, else `folder`."""
+    return params.layout or (name if name in LAYOUTS else "folder")
+
+
 def _layout(name: str, params: DatasetParams) -> Layout:
     """Select the layout of a data set; raises LaanetError for an unknown one, or if it does not use `params.listing`."""
-    layout_name = params.layout or (name if name in LAYOUTS else "folder")
-    if layout_name not in LAYOUTS:
-        raise LaanetError(f"datasets.{name}.layout: '{layout_name}' is unknown; choose one of {', '.join(sorted(LAYOUTS))}.")
-    if params.listing is not None and layout_name != "deepfakebench":
-        raise LaanetError(
-            f"datasets.{name}.listing: the layout '{layout_name}' does not use a list; remove it or set layout to deepfakebench."
-        )
-    return LAYOUTS[layout_name]
+    chosen = layout_name(name, params)
+    if chosen not in LAYOUTS:
+        raise LaanetError(f"datasets.{name}.layout: '{chosen}' is unknown; choose one of {', '.join(sorted(LAYOUTS))}.")
+    if params.listing is not None and chosen != "deepfakebench":
+        raise LaanetError(f"datasets.{name}.listing: the layout '{chosen}' does not use a list; remove it or set layout to deepfakebench.")
+    return LAYOUTS[chosen]
 
 
 def _report_unlisted(name: str, root: Path, entries: Sequence[LayoutEntry]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from laanet_core.datasets.layouts import layout_name
 from laanet_core.evaluation.by_bin import spread
 from laanet_core.evaluation.robustness.corruption import SEVERITIES
 from laanet_core.evaluation.robustness.measure import RobustnessRow
@@ -17,7 +18,7 @@ from laanet_core.reporting.dataset_pictures import quality_pictures, score_pictu
 from laanet_core.reporting.faces import faces_of
 from laanet_core.reporting.measure_names import MEASURE_NAMES
 from laanet_core.reporting.page_templates import ROWS_SHOWN, page_template
-from laanet_core.reporting.paper.experiments import layout_of, read_experiments
+from laanet_core.reporting.paper.experiments import read_experiments
 from laanet_core.reporting.paper.published import TABLE2
 from laanet_core.reporting.paper.tables import paper_tables
 from laanet_core.reporting.pictures import sheet_picture
@@ -87,7 +88,7 @@ def _overview(results: Sequence[DatasetResult], params: Params) -> Context:
     return {
         "demos": [result for result in results if is_demo(params.datasets[result.name])],
         "summaries": {result.name: summarise_auc(result) for result in results},
-        "layouts": {name: layout_of(name, dataset) for name, dataset in params.datasets.items()},
+        "layouts": {name: layout_name(name, dataset) for name, dataset in params.datasets.items()},
         "scorings": scorings(results),
         "trained_here": trained_here(params),
     }

@@ -67,9 +67,9 @@ def table_view(table: PaperTable) -> TableView:
 def this_run(results: Sequence[DatasetResult], params: Params) -> list[ThisRun]:
     """The paper's data sets, each with our result if there is one, then our other data sets."""
     by_name: Mapping[str, DatasetResult] = {result.name: result for result in results}
-    papers = {item.adapter: item for item in PAPER}
+    papers = {item.layout: item for item in PAPER}
     rows = []
     for column in columns_of(params, list(papers)):
-        paper = papers.get(column.adapter)
+        paper = papers.get(column.layout)
         rows.append(ThisRun(paper.title if paper else column.dataset, paper, by_name[column.ours] if column.ours else None))
     return rows

@@ -194,15 +194,12 @@ def _names(statement: ast.stmt) -> Iterator[str]:
         yield statement.name
     elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        yield from (node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name) and _stores(node))
+        nodes = (node for target in targets for node in ast.walk(target))
+        yield from (node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
     elif isinstance(statement, _COMPOUND) and not _is_idle(statement):
         for child in ast.iter_child_nodes(statement):
             inner = child.body if isinstance(child, ast.ExceptHandler) else [child] if isinstance(child, ast.stmt) else []
             yield from (name for part in inner for name in _names(part))
-
-
-def _stores(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Store)
 
 
 def _is_idle(statement: ast.stmt) -> bool:

@@ -47,7 +47,7 @@ def test_a_stage_does_not_run_with_other_code_than_is_noted(project: Project, co
     before = project.outputs()
     edit(project, "    return", "    assert True\n    return")
     said = project.run(*command.split(), succeeds=False)
-    assert "error: data/code/frames.json: is of other code than the one that is here; run 'dvc repro code' first." in said
+    assert "error: data/code/frames.json: describes different code than the current one; run 'dvc repro code' first." in said
     assert project.outputs() == before
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from laanet_core.datasets.layouts import layout_name
 from laanet_core.params import Params
-from laanet_core.reporting.paper.experiments import Experiment, layout_of
+from laanet_core.reporting.paper.experiments import Experiment
 from laanet_core.reporting.paper.published import AVERAGE, PAPER_NAMES, Figures
 
 RUN, NOT_RUN, UNDEFINED, UNCLEAR = "run", "not run", "undefined", "marks unclear"
@@ -17,21 +18,21 @@ _DECIMALS = 4
 
 
 class Column(NamedTuple):
-    """One data set of a table. ours: its key in params.yaml, None if it is not there; adapter: the paper's data set (name of its folder
+    """One data set of a table. ours: its key in params.yaml, None if it is not there; layout: the paper's data set (name of its folder
     layout), empty if it is not in the paper."""
 
     ours: str | None
-    adapter: str
+    layout: str
 
     @property
     def dataset(self) -> str:
         """Our key, or the paper's data set if we do not have it."""
-        return self.ours or self.adapter
+        return self.ours or self.layout
 
     @property
     def name(self) -> str:
         """The paper's name, or our key if it is not in the paper."""
-        return PAPER_NAMES.get(self.adapter, self.dataset)
+        return PAPER_NAMES.get(self.layout, self.dataset)
 
 
 AVERAGE_COLUMN = Column(AVERAGE, "")
@@ -59,15 +60,15 @@ class Cell(NamedTuple):
 
 def columns_of(params: Params, paper: Iterable[str]) -> list[Column]:
     """The paper's data sets, each with our first data set of that layout at c23 compression (as in the paper), then our other data sets."""
-    ours = {name: layout_of(name, dataset) for name, dataset in params.datasets.items() if dataset.compression == _COMPRESSION}
-    columns = [Column(next((name for name, layout in ours.items() if layout == adapter), None), adapter) for adapter in paper]
+    ours = {name: layout_name(name, dataset) for name, dataset in params.datasets.items() if dataset.compression == _COMPRESSION}
+    columns = [Column(next((name for name, used in ours.items() if used == layout), None), layout) for layout in paper]
     matched = {column.ours for column in columns}
     return columns + [Column(name, "") for name in params.datasets if name not in matched]
 
 
 def cell(column: Column, found: Experiment | None, auc: Figures, ap: Figures) -> Cell:
     """The cell of a data set. found: our experiment, None if there is none; auc, ap: the paper's numbers by data set."""
-    blank = Cell(column.dataset, column.name, auc.get(column.adapter), paper_ap=ap.get(column.adapter))
+    blank = Cell(column.dataset, column.name, auc.get(column.layout), paper_ap=ap.get(column.layout))
     if found is None:
         return blank
     return blank._replace(

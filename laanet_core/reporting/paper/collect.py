@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from laanet_core.datasets.layouts import layout_name
 from laanet_core.params import Params
-from laanet_core.reporting.paper.experiments import MEASURED, Experiment, layout_of, rest_digest, varied
+from laanet_core.reporting.paper.experiments import MEASURED, Experiment, rest_digest, varied
 
 WORKSPACE = "workspace"
 UNFINISHED = "queued, running or failed; see 'dvc queue status'"
@@ -126,7 +127,7 @@ def _value(given: Mapping[str, Any], dotted: str) -> Any:
 def _row(run: Run, params: Params, dataset: str) -> Experiment:
     values: dict[str, Any] = {
         "experiment": run.name, "rev": "" if run.rev == WORKSPACE else run.rev[:_REV_DIGITS], "dataset": dataset,
-        "adapter": layout_of(dataset, params.datasets[dataset]), "rest": rest_digest(params, dataset),
+        "adapter": layout_name(dataset, params.datasets[dataset]), "rest": rest_digest(params, dataset),
         **varied(params), **{name: _metrics(run, dataset).get(name) for name in MEASURED},
     }  # fmt: skip
     return Experiment(**values)

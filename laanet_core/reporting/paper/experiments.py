@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from laanet_core.datasets.layouts import LAYOUTS
-from laanet_core.params import DatasetParams, Params
+from laanet_core.datasets.layouts import layout_name
+from laanet_core.params import Params
 from laanet_core.store.csv_io import read_table, write_table
 
 # Parameters that the paper's tables vary; they have columns of their own.
@@ -87,16 +87,11 @@ def rest_digest(params: Params, dataset: str) -> str:
     behind["datasets"] = {name: behind["datasets"][name] for name in {dataset, params.train.dataset}}
     for name, entry in behind["datasets"].items():
         del entry["layout"]
-        entry["adapter"] = layout_of(name, params.datasets[name])  # its name in the digests of earlier versions
+        entry["adapter"] = layout_name(name, params.datasets[name])  # its name in the digests of earlier versions
     if not any(entry["adapter"] == "demo" for entry in behind["datasets"].values()):
         del behind["demo"]
     canonical = json.dumps(behind, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:_DIGITS]
-
-
-def layout_of(name: str, params: DatasetParams) -> str:
-    """The name of a data set's folder layout."""
-    return params.layout or (name if name in LAYOUTS else "folder")
 
 
 def _typed(row: dict[str, str]) -> Experiment:

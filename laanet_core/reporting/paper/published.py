@@ -67,10 +67,10 @@ class Weights(NamedTuple):
 class Published(NamedTuple):
     """One data set of the paper's Table 1: AUC and AP with SBI and with BI, its mean Mask-SSIM, and results of independent re-runs.
 
-    adapter: name of the folder layout, which our data sets are matched by.
+    layout: name of the folder layout, which our data sets are matched by.
     """
 
-    adapter: str
+    layout: str
     title: str
     sbi_auc: float
     sbi_ap: float | None
@@ -178,10 +178,10 @@ TABLE5 = [
 ]
 
 
-def _published(adapter: str, title: str, rerun: str = "") -> Published:
+def _published(layout: str, title: str, rerun: str = "") -> Published:
     bi, sbi = TABLE1[-2:]
-    ours = (sbi.auc[adapter], sbi.ap.get(adapter), bi.auc[adapter], bi.ap.get(adapter))
-    return Published(adapter, title, *ours, MASK_SSIM.get(adapter), rerun)
+    ours = (sbi.auc[layout], sbi.ap.get(layout), bi.auc[layout], bi.ap.get(layout))
+    return Published(layout, title, *ours, MASK_SSIM.get(layout), rerun)
 
 
 PAPER = [

@@ -47,7 +47,7 @@ def robustness_table(rows: Sequence[Row], params: Params) -> list[Robustness]:
 
     The paper's corruptions come first. Others have cells only where we ran them, without a figure of the paper.
     """
-    columns = [column for column in columns_of(params, [PAPER_DATASET]) if column.adapter or column.ours == params.robustness.dataset]
+    columns = [column for column in columns_of(params, [PAPER_DATASET]) if column.layout or column.ours == params.robustness.dataset]
     corruptions = dict.fromkeys([*TABLE2[0].auc, *(row["corruption"] for row in rows if row["corruption"] != NO_CORRUPTION)])
     cells = [_cell(method, corruption, column, rows) for method in TABLE2 for corruption in corruptions for column in columns]
     return [cell for cell in cells if cell.corruption in TABLE2[0].auc or cell.status != NOT_RUN]
@@ -60,7 +60,7 @@ def write_robustness_table(rows: Sequence[Row], params: Params, out: Path) -> No
 
 def _cell(method: Robust, corruption: str, column: Column, rows: Sequence[Row]) -> Robustness:
     """The cell of a method, a corruption and a data set; only the row of LAA-Net has figures of ours."""
-    paper = method.auc.get(corruption) if column.adapter else None
+    paper = method.auc.get(corruption) if column.layout else None
     blank = Robustness(2, method.name, "yes" if method.fake else "no", corruption, column.dataset, column.name, paper)
     found = [row for row in rows if (row["dataset"], row["corruption"]) == (column.ours, corruption)] if method.name == LAANET else []
     if not found:

@@ -141,7 +141,7 @@ def _level_rows(item: published.Levels, columns: Sequence[Column], runs: _Runs) 
 def _mean_row(pyramid: str, paper: Figures, rows: Sequence[Row], columns: Sequence[Column]) -> Row:
     """The mean over the rows of a pyramid; the row of F6 alone belongs to both pyramids."""
     lines = [row.cells for row in rows if row.marks["pyramid"] in {"both", pyramid}]
-    cells = [average(cells, paper.get(column.adapter), column) for column, *cells in zip(columns, *lines, strict=True)]
+    cells = [average(cells, paper.get(column.layout), column) for column, *cells in zip(columns, *lines, strict=True)]
     return Row(AVERAGE, {"pyramid": pyramid, "levels": ""}, cells)
 
 
@@ -158,7 +158,7 @@ def _table5(runs: _Runs) -> PaperTable:
 
 def _with_average(cells: list[Cell], columns: Sequence[Column], paper: Figures) -> list[Cell]:
     """The cells, followed by their mean over the paper's data sets."""
-    of_paper = [item for item, column in zip(cells, columns, strict=True) if column.adapter]
+    of_paper = [item for item, column in zip(cells, columns, strict=True) if column.layout]
     return [*cells, average(of_paper, paper.get(AVERAGE), AVERAGE_COLUMN)]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from laanet_core.datasets.layouts import layout_name
 from laanet_core.params import DatasetParams, Params, load_params
 from laanet_core.reporting.paper.cells import NOT_RUN, RUN, UNCLEAR, UNDEFINED, Cell
-from laanet_core.reporting.paper.experiments import Experiment, layout_of, rest_digest
+from laanet_core.reporting.paper.experiments import Experiment, rest_digest
 from laanet_core.reporting.paper.published import LAANET_BI, LAANET_SBI, PAPER_NAMES, SBI_BASELINE, TABLE1, TABLE2, TABLE3, TABLE4, TABLE5
 from laanet_core.reporting.paper.robustness import robustness_table, write_robustness_table
 from laanet_core.reporting.paper.tables import MISPRINT, NOT_IN_PAPER, Row, paper_tables, write_paper_tables
@@ -25,7 +26,7 @@ LEVELS = ["6", "6,5", "6,5,4", "6,5,4,3", "6,5,4,3,2"]
 def ran(dataset: str = "cdf2", auc: float | None = 0.5, params: Params = PAPER, **change: Any) -> Experiment:
     """An experiment with the full network and the current parameters, apart from the changes."""
     full = {
-        "experiment": "some", "rev": "1234567", "adapter": layout_of(dataset, params.datasets[dataset]), "lambda1": params.lambda1,
+        "experiment": "some", "rev": "1234567", "adapter": layout_name(dataset, params.datasets[dataset]), "lambda1": params.lambda1,
         "lambda2": params.lambda2, "pyramid": "efpn", "levels": "6,5,4,3", "heads": "consistency,heatmap", "method": "sbi",
         "rest": rest_digest(params, dataset),
     }  # fmt: skip
@@ -270,4 +271,4 @@ def test_corruptions_of_another_data_set_stand_beside_no_figure_of_the_paper() -
 
 
 def test_every_data_set_of_the_paper_has_a_layout_of_this_project() -> None:
-    assert {layout_of(name, DatasetParams(root="/x")) for name in PAPER_NAMES} == set(PAPER_NAMES)
+    assert {layout_name(name, DatasetParams(root="/x")) for name in PAPER_NAMES} == set(PAPER_NAMES)

@@ -18,7 +18,7 @@ from laanet_core.reporting.paper.published import (
     TABLE5,
 )
 
-ADAPTERS = {name: adapter for adapter, name in PAPER_NAMES.items()} | {"Avg": AVERAGE, "Avg.": AVERAGE}
+LAYOUTS = {name: layout for layout, name in PAPER_NAMES.items()} | {"Avg": AVERAGE, "Avg.": AVERAGE}
 Lines = list[list[str]]
 
 
@@ -47,14 +47,14 @@ def spread(headings: list[str]) -> list[str]:
 
 
 def test_data_sets_are_named_as_the_projects_layouts_and_dfdc_is_the_preview_set() -> None:
-    assert ADAPTERS["DFDC"] == "dfdcp"
+    assert LAYOUTS["DFDC"] == "dfdcp"
     assert set(PAPER_NAMES) == {"ffpp", "cdf2", "dfw", "dfd", "dfdcp"}
 
 
 def test_table_1_has_every_number_of_every_method(text: str) -> None:
     lines = lines_of(text, 1)
     sets, measures = lines[2], lines[3]
-    names = ["", "", "", "ffpp", *(ADAPTERS[name] for name in spread(sets[4:]))]
+    names = ["", "", "", "ffpp", *(LAYOUTS[name] for name in spread(sets[4:]))]
     for method, cells in zip(TABLE1, lines[4:], strict=True):
         assert method.name.replace(" ", "") == cells[0].replace(" ", "")
         assert (method.real, method.fake) == (cells[1] == "✓", cells[2] == "✓")
@@ -75,7 +75,7 @@ def test_table_2_has_every_number_of_every_method(text: str) -> None:
 
 def test_table_3_has_the_printed_marks_and_flags_the_row_with_repeated_marks(text: str) -> None:
     lines = lines_of(text, 3)
-    names = [ADAPTERS[name] for name in lines[1][3:]]
+    names = [LAYOUTS[name] for name in lines[1][3:]]
     for row, cells in zip(TABLE3, lines[2:], strict=True):
         assert [row.consistency, row.heatmap, row.efpn] == [cell == "✓" for cell in cells[:3]]
         assert row.auc == dict(zip(names, map(float, cells[3:]), strict=True))
@@ -85,7 +85,7 @@ def test_table_3_has_the_printed_marks_and_flags_the_row_with_repeated_marks(tex
 
 def test_table_4_has_every_level_of_both_pyramids(text: str) -> None:
     lines = lines_of(text, 4)
-    headings = [(ADAPTERS[name], pyramid) for name, pyramid in zip(spread(lines[1][6:]), lines[2][6:], strict=False)]
+    headings = [(LAYOUTS[name], pyramid) for name, pyramid in zip(spread(lines[1][6:]), lines[2][6:], strict=False)]
     assert len(headings) == 8
     for row, cells in zip([*TABLE4, TABLE4_AVERAGE], lines[3:], strict=True):
         assert cells[0].strip("()").lower() == row.row
@@ -97,7 +97,7 @@ def test_table_4_has_every_level_of_both_pyramids(text: str) -> None:
 
 def test_table_5_has_every_pair_of_weights(text: str) -> None:
     lines = lines_of(text, 5)
-    names = [ADAPTERS[name] for name in lines[1][2:]]
+    names = [LAYOUTS[name] for name in lines[1][2:]]
     for row, cells in zip(TABLE5, lines[2:], strict=True):
         assert (row.lambda1, row.lambda2) == (float(cells[0]), float(cells[1]))
         assert row.auc == dict(zip(names, map(float, cells[2:]), strict=True))
@@ -120,7 +120,7 @@ def test_mean_mask_ssim_equals_that_in_the_text(text: str) -> None:
 
 
 def test_the_summary_of_laa_nets_results_equals_table_1() -> None:
-    facts = {item.adapter: (item.sbi_auc, item.sbi_ap, item.bi_auc, item.bi_ap) for item in PAPER}
+    facts = {item.layout: (item.sbi_auc, item.sbi_ap, item.bi_auc, item.bi_ap) for item in PAPER}
     assert facts == {
         "ffpp": (99.96, None, 99.95, None), "cdf2": (95.40, 97.64, 86.28, 91.93), "dfw": (80.03, 81.08, 57.13, 56.89),
         "dfd": (98.43, 99.40, 99.51, 99.80), "dfdcp": (86.94, 97.70, 69.69, 93.67),

@@ -1,7 +1,8 @@
 """The registry of corruptions.
 
 Each module of this package defines one corruption as `CORRUPTION` and is found automatically. To add one, write such a module and list its
-name under `robustness.corruptions` in params.yaml; no other file changes. Code outside this package adds one with `register`.
+name under `robustness.corruptions` in params.yaml. Code outside this package adds one with `register`, which works from Python but not for
+`dvc repro`.
 
 The six corruptions of Table 2 and their amounts are the DeeperForensics-1.0 perturbations (Jiang et al., CVPR 2020), as used by
 LipForensics (Haliassos et al., CVPR 2021) and then by the paper. What that protocol calls 'JPEG' is in fact pixelation (issue 6 of its
@@ -46,4 +47,5 @@ def find_corruptions(names: Iterable[str]) -> list[Corruption[Any]]:
 
 
 for _module in pkgutil.iter_modules(__path__):
-    register(import_module(f"{__name__}.{_module.name}").CORRUPTION)
+    if not _module.name.startswith("_"):  # what several corruptions share
+        register(import_module(f"{__name__}.{_module.name}").CORRUPTION)
