@@ -7,9 +7,8 @@ from pathlib import Path
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from laanet_core.types import Image
 
 
 def moving_pictures(count: int, height: int = 48, width: int = 64, seed: int = 0) -> list[Image]:
