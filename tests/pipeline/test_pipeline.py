@@ -165,7 +165,7 @@ def test_no_parameter_is_ignored_by_the_run_cache() -> None:
     for stage in ("crops", "report"):
         listed = set(pipeline["stages"][stage].get("do", pipeline["stages"][stage])["params"])
         missing = {f"crops.{name}" for name in CropsParams.model_fields} - listed
-        assert not missing, f"dvc.yaml: stage {stage} lacks them"
+        assert not missing, f"dvc.yaml: stage {stage} lacks {missing}"
 
 
 def test_a_grid_of_table_3_is_queued_and_run(project: Project) -> None:

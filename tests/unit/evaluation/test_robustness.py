@@ -181,7 +181,7 @@ def invert_differently(image: Image, part: float, generator: np.random.Generator
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test registers is forgotten afterwards."""
+    """Undo registrations at the end of a test."""
     monkeypatch.setattr(corruptions, "CORRUPTIONS", dict(CORRUPTIONS))
 
 
@@ -249,9 +249,9 @@ def test_an_interrupted_stage_continues_where_it_was(project: Project, monkeypat
     assert len(VIDEOS) - 1 <= len(kept) < 5 * len(VIDEOS)
     aside.rename(last)
     robustness(params_of(), Path())
-    project.measure(params_of(), "whole")
+    project.measure(params_of(), "uninterrupted")
     assert {path: project.items("cut_off")[path] for path in kept} == kept
-    assert table.read_bytes() == project.table("whole").read_bytes()
+    assert table.read_bytes() == project.table("uninterrupted").read_bytes()
 
 
 def test_without_corruptions_the_table_has_no_rows_and_no_network_is_needed(project: Project) -> None:
