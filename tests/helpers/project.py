@@ -127,7 +127,7 @@ class Project:
         return loaded
 
     def start(self, *command: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """A command in a session of its own, its output (both streams) in a pipe."""
+        """Start a command in a new session, with its output (both streams) in a pipe."""
         return subprocess.Popen(
             command,
             cwd=self.root,

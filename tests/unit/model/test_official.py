@@ -149,7 +149,7 @@ def test_block_6_pads_at_384_as_it_would_at_380() -> None:
     assert not torch.allclose(expected, at_384, atol=0.1)
 
 
-# --- what is refused
+# --- refused files
 
 
 def entry(name: str, change: Callable[[Tensor], Any]) -> Callable[[State], State]:
