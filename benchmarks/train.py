@@ -25,15 +25,17 @@ import torch
 
 from benchmarks.machine import describe_machine
 from laanet_core.heads.registry import head_weights
-from laanet_core.heads.spec import LossContext
+from laanet_core.heads.spec import LossContext, TargetSource
 from laanet_core.model.laanet import STRIDE
 from laanet_core.params import Params, load_params
 from laanet_core.runtime.memory import keep_freed_memory
+from laanet_core.synthesis.targets.encode import Targets
 from laanet_core.training.batch import Batch, BatchTargets
 from laanet_core.training.batch_norm import batch_norms, fixed_batch_statistics
 from laanet_core.training.distributed import open_fabric
 from laanet_core.training.losses import total_loss
 from laanet_core.training.optim import make_optimizer
+from laanet_core.training.pairs import head_targets
 from laanet_core.training.step import Learner, set_train_mode
 from laanet_core.training.trainer import repeatable, start_model
 
@@ -133,7 +135,9 @@ def make_batch(params: Params, device: str) -> Batch:
     heatmap = (torch.rand(images, 1, side, side) > 0.999).float() * label[:, None, None, None]
     consistency, anchor = torch.rand(images, 1, side, side), torch.randint(side, (images, 2))
     pixels = torch.randint(256, (images, 3, size, size), dtype=torch.uint8)
-    return Batch(pixels.to(device), BatchTargets(label, {"heatmap": heatmap, "consistency": consistency, "anchor": anchor}), [])
+    encoded = Targets(heatmap, consistency, [image[0].nonzero() for image in heatmap], anchor)
+    source = TargetSource(pixels, label, torch.rand(images // 2, 1, size, size), encoded)
+    return Batch(pixels.to(device), BatchTargets(label, head_targets(source, params.model.heads)), [])
 
 
 def _timed(step: Callable[[], object], device: str) -> float:

@@ -1,4 +1,4 @@
-"""What several tests need: the third-party weights, fetched once into the work folder, and the shared real data."""
+"""Fixtures shared by several tests: third-party weights, which are fetched once into the work folder, and the shared real data."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.helpers.paths import ROOT
 from tests.helpers.project import SMALL, Project
 from tests.helpers.training_set import params_of, run_training, write_training_set
 
-# The tests ask for the same bits each time, which a CPU gives; those of test_gpu.py bring a GPU back in processes of their own.
+# Tests need reproducible bits, which a CPU gives; test_gpu.py makes the GPU visible again in separate processes.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(scope="session", autouse=True)
-def memory_is_given_back() -> Iterator[None]:
-    """Networks of one test must not keep the memory of the process that all tests share, of which others measure how much there is."""
+def return_freed_memory() -> Iterator[None]:
+    """Return freed memory to the system: all tests share one process, and some of them measure its memory."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (predict, trainer):
             patch.setattr(module, "keep_freed_memory", lambda: None)
@@ -32,7 +32,7 @@ def memory_is_given_back() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def asset_work() -> Path:
-    """The work folder of verified assets, kept from one run of the tests to the next."""
+    """The work folder of verified assets, kept between runs of the tests."""
     folder = work_root() / "assets"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -48,7 +48,7 @@ def assets(asset_work: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of shared real data beside the project; skips where it is absent."""
+    """The folder of shared real data next to the project; skips the test if it does not exist."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
         pytest.skip("../shared is not there")
@@ -71,7 +71,7 @@ def finished(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """The empty folder of a data set."""
+    """An empty folder for a data set."""
     folder = tmp_path / "set"
     folder.mkdir()
     return folder

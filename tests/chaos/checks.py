@@ -62,12 +62,12 @@ def check_run_cache(project: Project, states: Iterable[State]) -> list[str]:
     """Entries of the run cache must have the outputs of an undisturbed run with the same command, parameters and dependencies."""
     known = {inputs(stage): stage["outs"] for state in states for stage in state.stages.values()}
     wrong = []
-    for path, said in run_cache(project):
+    for path, content in run_cache(project):
         name = path.relative_to(project.root)
-        if not said:
+        if not content:
             wrong.append(f"{name}: unreadable")
             continue
-        entry = facts(said)
+        entry = facts(content)
         should = known.get(inputs(entry))
         if should is not None and entry["outs"] != {out: should.get(out) for out in entry["outs"]}:
             wrong.append(f"{name}, of '{entry['cmd']}': {_difference(entry['outs'], should)}")

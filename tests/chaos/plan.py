@@ -1,4 +1,4 @@
-"""Plan of the events, determined by a seed alone."""
+"""Plan of the events, determined only by a seed."""
 
 from __future__ import annotations
 

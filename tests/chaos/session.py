@@ -82,7 +82,7 @@ class Session:
         self.project = self._fresh()
 
     def settle(self) -> list[str]:
-        """At the end, run and check each variant once more, with whatever the events left in DVC's caches and the work folder."""
+        """At the end, run and check each variant once more, with the state in which the events left DVC's caches and the work folder."""
         findings = []
         self._clear_up()
         for variant in self.variants:

@@ -1,4 +1,4 @@
-"""MP4 boxes changed in place, for files that claim what they do not hold."""
+"""Modified MP4 boxes, for files that claim more data than they contain."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ def box(name: bytes, content: bytes) -> bytes:
 
 
 def deep_boxes(depth: int) -> bytes:
-    """Boxes that hold one another, to this depth."""
+    """Boxes nested to the given depth."""
     sizes = range(8 * depth, 0, -8)
     return b"".join(struct.pack(">I4s", size, b"moov" if size == 8 * depth else b"trak") for size in sizes)
 
 
 def large_header(name: bytes, size: int) -> bytes:
-    """The header of a box with a size of 64 bits."""
+    """The header of a box whose size is a 64-bit number."""
     return struct.pack(">I4sQ", 1, name, size)
 
 
 def patched(content: bytes, old: bytes, new: bytes) -> bytes:
-    """The content with the last occurrence of `old` replaced by as many bytes."""
+    """The content with the last occurrence of `old` replaced by `new`, which has the same length."""
     place = content.rindex(old)
     assert len(old) == len(new)
     return content[:place] + new + content[place + len(new) :]
 
 
 def sized(mp4: bytes, name: bytes, size: int) -> bytes:
-    """The MP4 with another size in the header of its last box of this name."""
+    """The MP4 with `size` in the header of its last box of this name."""
     place = mp4.rindex(name)
     return mp4[: place - 4] + struct.pack(">I", size) + mp4[place:]
 
@@ -41,21 +41,21 @@ def inside(content: bytes, name: bytes, offset: int, new: bytes) -> bytes:
 
 
 def with_table(mp4: bytes, table: bytes, count: int) -> bytes:
-    """An MP4 of which a sample table claims `count` entries; the file itself where it has no such table."""
+    """The MP4 with a sample table that claims `count` entries; unchanged if it has no such table."""
     if table not in mp4:
         return mp4
     return inside(mp4, table, 8 if table == b"stsz" else 4, struct.pack(">I", count))
 
 
 def claiming_frames(mp4: bytes, count: int) -> bytes:
-    """An MP4 that claims `count` frames of one byte each, in one chunk, with hardly any bytes of its own."""
+    """The MP4 with tables that claim `count` frames of one byte each, in one chunk; the file itself stays small."""
     counted = inside(mp4, b"stsz", 4, struct.pack(">II", 1, count))
     timed = inside(counted, b"stts", 4, struct.pack(">III", 1, count, 1))
     return inside(timed, b"stsc", 4, struct.pack(">IIII", 1, 1, count, 1))
 
 
 def with_cover(mp4: bytes, jpeg: bytes) -> bytes:
-    """An MP4, its index last, with a cover picture as music has it."""
+    """An MP4 with a cover picture, as in music files. The index (moov) of `mp4` must be its last box."""
     handler = box(b"hdlr", bytes(8) + b"mdirappl" + bytes(9))
     cover = box(b"ilst", box(b"covr", box(b"data", struct.pack(">II", 13, 0) + jpeg)))
     added = box(b"udta", box(b"meta", bytes(4) + handler + cover))
@@ -65,7 +65,10 @@ def with_cover(mp4: bytes, jpeg: bytes) -> bytes:
 
 
 def naming_again(mp4: bytes, times: int) -> bytes:
-    """An MP4, its index last, of which every frame of `times` is the whole file: some kilobytes of index name gigabytes."""
+    """An MP4 with `times` frames, each of which covers the entire file: an index of a few kB refers to gigabytes.
+
+    The index (moov) of `mp4` must be its last box.
+    """
     sizes = struct.pack(">4xII", len(mp4), times)
     chunks = struct.pack(">4xI", times) + bytes(4 * times)
     durations, frames = struct.pack(">4xIII", 1, times, 1), struct.pack(">4xIIII", 1, 1, 1, 1)
@@ -75,7 +78,7 @@ def naming_again(mp4: bytes, times: int) -> bytes:
 
 
 def _with_box(mp4: bytes, name: bytes, content: bytes) -> bytes:
-    """An MP4, its index last, with another content in one of the boxes of its only sample table."""
+    """An MP4 with other content in one box of its only sample table. The index (moov) of `mp4` must be its last box."""
     place = mp4.rindex(name) - 4
     (size,) = struct.unpack_from(">I", mp4, place)
     grown = bytearray(mp4[:place] + box(name, content) + mp4[place + size :])
@@ -99,4 +102,4 @@ MATRICES = {
     "slanted": _matrix(_ONE, _ONE // 3, 0, -_ONE // 3, _ONE, 0, 0, 0, 1 << 30),
     "nothing": _matrix(0, 0, 0, 0, 0, 0, 0, 0, 0),
 }
-"""Display matrices of a track's header, by what they do."""
+"""Effect -> display matrix of a track's header."""

@@ -1,4 +1,4 @@
-"""A real browser, headless: what a page says on its console, what it asks the network for, and whether it fits the screen."""
+"""A headless browser: console messages and network requests of a page, and whether it fits the screen."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 class Visit(NamedTuple):
-    """fits: nothing is wider than the screen; shown: every picture was drawn; cut: the beginnings of what is cut off at an edge;
-    bar: pixels that the scroll bar takes of the width; console: its lines; requests: URLs asked of the network."""
+    """fits: nothing is wider than the screen; shown: every picture was drawn; cut: first characters of each element that is cut off at an
+    edge; bar: width of the scroll bar in pixels; console: lines on the console; requests: URLs requested from the network."""
 
     fits: bool
     shown: bool
@@ -42,9 +42,9 @@ document.title = JSON.stringify({
 
 
 def visit(page: Path, width: int, folder: Path) -> Visit:
-    """Open a page in a frame `width` pixels wide (a window of the browser's own is never narrower than 500), with a classic scroll bar.
+    """Open a page in a frame of `width` pixels, with a classic scroll bar. A frame is used because windows are at least 500 pixels wide.
 
-    What a table may scroll sideways is not cut, but for its caption, which stays in sight.
+    Content of a table that scrolls horizontally does not count as cut off, except its caption, which must stay visible.
     """
     frame, log = folder / "frame.html", folder / "net.json"
     (folder / "probe.js").write_text(_PROBE)
@@ -63,7 +63,7 @@ def visit(page: Path, width: int, folder: Path) -> Visit:
 
 
 def _requests(log: Path) -> list[str]:
-    """Every URL that a page asked for and that is neither a file nor data; the browser's own requests have no origin."""
+    """All URLs requested by a page, except files and data URLs; requests without an origin are the browser's own."""
     started = [event["params"] for event in json.loads(log.read_text())["events"] if "initiator" in event.get("params", {})]
     urls = {params["url"] for params in started if params["initiator"] != "not an origin"}
     return sorted(url for url in urls if not url.startswith(("file:", "data:")))

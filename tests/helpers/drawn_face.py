@@ -1,4 +1,4 @@
-"""A drawn face: 68 landmarks in the 300-W order and an image with texture, for tests that need no camera."""
+"""A drawn face: 68 landmarks in the 300-W order and a textured image, for tests that need no photograph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logits of an imagined network, whose true probabilities are known."""
+"""Simulated logits with known true probabilities."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def sigmoid(values: Floats) -> Floats:
 
 
 def drawn(seed: int, count: int, slope: float, intercept: float) -> tuple[Floats, NDArray[np.bool_]]:
-    """Logits of a network, and labels of which sigmoid(slope * logit + intercept) is the probability."""
+    """Random logits, and labels that are 1 with probability sigmoid(slope * logit + intercept)."""
     random = np.random.default_rng(seed)
     logits = 3 * random.standard_normal(count) + 1
     return logits, random.random(count) < sigmoid(slope * logits + intercept)

@@ -1,6 +1,6 @@
 """An auxiliary head defined outside the package: it predicts the blending mask.
 
-`python -m tests.helpers.edge_head DATASET OUT` is a training as by `tests.helpers.training_set`, with this head registered.
+`python -m tests.helpers.edge_head DATASET OUT` runs a training like `tests.helpers.training_set`, with this head registered.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far pairs made on a GPU are from those made on a CPU: `python -m tests.helpers.gpu_pairs DATASET PARAMS` prints it as JSON."""
+"""Differences between pairs made on a GPU and on a CPU: `python -m tests.helpers.gpu_pairs DATASET PARAMS` prints them as JSON."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def brief(rows: dict[str, IndexRow]) -> dict[str, tuple[int, str, str, str]]:
 
 
 def there(rows: dict[str, IndexRow]) -> dict[str, IndexRow]:
-    """The rows whose file is there."""
+    """The rows whose file exists."""
     return {name: row for name, row in rows.items() if row.digest}
 
 
@@ -50,7 +50,7 @@ def plant_ffpp(root: Path) -> None:
     plant(root, "manipulated_sequences/NeuralTextures/c23/videos/011_010.mp4", "original_sequences/youtube/raw/videos/000.mp4")
 
 
-def plant_whole_ffpp(root: Path, compression: str) -> None:
+def plant_complete_ffpp(root: Path, compression: str) -> None:
     """All 5,000 videos of a compression and lists of the official sizes, 360, 70 and 70 pairs."""
     ids = [f"{number:03d}" for number in range(1000)]
     pairs = [ids[start : start + 2] for start in range(0, 1000, 2)]
@@ -62,7 +62,7 @@ def plant_whole_ffpp(root: Path, compression: str) -> None:
     plant(root, *(f"manipulated_sequences/{method}/{compression}/videos/{name}.mp4" for method in METHODS for name in fakes))
 
 
-def plant_whole_cdf2(root: Path) -> None:
+def plant_complete_cdf2(root: Path) -> None:
     """The 518 videos of a test list of the official size, without the sources of its fakes."""
     paths = [f"YouTube-real/{number:05d}.mp4" for number in range(70)]
     paths += [f"Celeb-real/id{number}_0000.mp4" for number in range(108)]
@@ -71,7 +71,7 @@ def plant_whole_cdf2(root: Path) -> None:
     (root / "List_of_testing_videos.txt").write_text("".join(f"{int('real' in path)} {path}\n" for path in paths))
 
 
-def plant_whole_dfd(root: Path) -> None:
+def plant_complete_dfd(root: Path) -> None:
     """363 real and 3,068 fake videos in c40."""
     plant(root, *(f"original_sequences/actors/c40/videos/{n % 28:02d}__scene{n}.mp4" for n in range(363)))
     fakes = (f"{n % 28:02d}_{(n + 1) % 28:02d}__scene{n % 363}__HASH{n}.mp4" for n in range(3068))

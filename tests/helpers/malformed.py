@@ -33,7 +33,7 @@ from tests.helpers.boxes import (
 from tests.helpers.videos import moving_pictures, write_sound, write_video
 
 OK, UNREADABLE, TOO_FEW = "ok", "unreadable", "too_few_frames"
-WHOLE = frozenset({OK})
+INTACT = frozenset({OK})
 ONE = frozenset({OK, TOO_FEW})
 """For a single picture: whether one frame is enough depends on the parameters."""
 BROKEN = frozenset({UNREADABLE})
@@ -43,7 +43,7 @@ ANY = frozenset({OK, UNREADABLE, TOO_FEW})
 
 @dataclass(frozen=True)
 class Malformed:
-    """One entry. name: of the file or folder; allowed: statuses that it may come out with; build: makes it at a path."""
+    """One entry. name: name of the file or folder; allowed: acceptable statuses; build: creates it at a path."""
 
     name: str
     allowed: frozenset[str]
@@ -72,12 +72,12 @@ KINDS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
     "raw.h264": ("libx264", {"g": "4"}, {}),
     "next.webm": ("libvpx-vp9", {"g": "4"}, {}),
 }
-"""Name of a whole video -> encoder, its options, those of the container."""
+"""Name of an intact video -> encoder, its options, options of the container."""
 
 
 @cache
-def whole(kind: str) -> bytes:
-    """A whole video of twelve frames of 64x48 pixels."""
+def intact(kind: str) -> bytes:
+    """An intact video of twelve frames of 64x48 pixels."""
     codec, options, muxing = KINDS[kind]
     return _encoded(Path(kind).suffix, codec, options, muxing)
 
@@ -94,19 +94,19 @@ def _encoded(
 
 
 def _file(name: str, allowed: frozenset[str], content: Callable[..., bytes] | bytes, *arguments: object) -> Malformed:
-    """A file of these bytes, or of those that a function makes of its arguments."""
+    """A file with the given bytes, or with those that a function returns for its arguments."""
     return Malformed(name, allowed, lambda path: path.write_bytes(content if isinstance(content, bytes) else content(*arguments)))
 
 
 def _truncated() -> Iterator[Malformed]:
     for kind in KINDS:
         for share in (0.001, 0.03, 0.1, 0.3, 0.6, 0.9, 0.99):
-            yield _file(f"cut_{share}_{kind}", ANY, lambda k, s: cut(whole(k), s), kind, share)
-        yield _file(f"headless_{kind}", ANY, lambda k: whole(k)[200:], kind)
+            yield _file(f"cut_{share}_{kind}", ANY, lambda k, s: cut(intact(k), s), kind, share)
+        yield _file(f"headless_{kind}", ANY, lambda k: intact(k)[200:], kind)
 
 
 def cut(content: bytes, share: float) -> bytes:
-    """The first bytes of a content, one at least."""
+    """The first `share` of the bytes, at least one."""
     return content[: max(1, int(len(content) * share))]
 
 
@@ -116,11 +116,11 @@ def _flipped() -> Iterator[Malformed]:
         for region, (start, stop) in regions.items():
             for bits in (2, 60):
                 name = f"flipped_{bits}_{region}_{kind}"
-                yield _file(name, ANY, lambda k, *change: flip(whole(k), *change), kind, start, stop, bits, seed)
+                yield _file(name, ANY, lambda k, *change: flip(intact(k), *change), kind, start, stop, bits, seed)
 
 
 def flip(content: bytes, start: float, stop: float, bits: int, seed: int) -> bytes:
-    """The content with some bits inverted between two shares of its length."""
+    """The content with `bits` random bits inverted between `start` and `stop`, which are fractions of its length."""
     flipped = bytearray(content)
     r = np.random.default_rng(seed)
     for place in r.integers(int(len(content) * start), max(int(len(content) * stop), 1), bits).tolist():
@@ -142,14 +142,14 @@ def _misnamed() -> Iterator[Malformed]:
     for name in ("jpeg_named.mp4", "png_named.mkv", "webp_named.avi"):
         yield _file(name, BROKEN, picture, name.partition("_")[0])
     for name in ("mp4_named.avi", "mp4_named.txt", "mp4_named.mkv", "mp4_named"):
-        yield _file(name, WHOLE, whole, "late_index.mp4")
+        yield _file(name, INTACT, intact, "late_index.mp4")
     for name in ("mp4_named.jpg", "mp4_named.png"):
-        yield _file(name, BROKEN, whole, "late_index.mp4")
-    yield _file("matroska_named.mp4", WHOLE, whole, "matroska.mkv")
+        yield _file(name, BROKEN, intact, "late_index.mp4")
+    yield _file("matroska_named.mp4", INTACT, intact, "matroska.mkv")
 
 
 def _playlists() -> Iterator[Malformed]:
-    """Scripts that name other files: one of the machine and a video beside them, which would come out as frames."""
+    """Scripts that refer to other files: a system file, and a video next to them, whose frames must not be decoded."""
     texts = {
         "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
         "hls_video": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n",
@@ -167,48 +167,48 @@ def _playlists() -> Iterator[Malformed]:
     for name, text in texts.items():
         for suffix in ("mp4", "m3u8"):
             yield _file(f"{name}_script.{suffix}", BROKEN, text.encode())
-    yield _file("other.ts", WHOLE, whole, "transport.ts")
+    yield _file("other.ts", INTACT, intact, "transport.ts")
 
 
 def _odd_streams() -> Iterator[Malformed]:
     yield Malformed("sound_only.m4a", BROKEN, write_sound)
     yield Malformed("sound_only.mp4", BROKEN, write_sound)
     yield _file("sound_with_cover.m4a", BROKEN, lambda: with_cover(sound(), picture("jpeg")))
-    yield _file("video_with_cover.mp4", WHOLE, lambda: with_cover(whole("late_index.mp4"), picture("jpeg")))
-    yield _file("unknown_codec.mp4", BROKEN, lambda: patched(whole("late_index.mp4"), b"avc1\0\0\0\0", b"zzz9\0\0\0\0"))
-    yield _file("unknown_codec.mkv", BROKEN, lambda: patched(whole("matroska.mkv"), b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/XYZ"))
-    yield _file("unknown_codec.avi", BROKEN, lambda: whole("reordered.avi").replace(b"FMP4", b"ZZZ9"))
-    yield _file("game_codec.avi", BROKEN, lambda: whole("reordered.avi").replace(b"FMP4", b"SCPR"))
+    yield _file("video_with_cover.mp4", INTACT, lambda: with_cover(intact("late_index.mp4"), picture("jpeg")))
+    yield _file("unknown_codec.mp4", BROKEN, lambda: patched(intact("late_index.mp4"), b"avc1\0\0\0\0", b"zzz9\0\0\0\0"))
+    yield _file("unknown_codec.mkv", BROKEN, lambda: patched(intact("matroska.mkv"), b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/XYZ"))
+    yield _file("unknown_codec.avi", BROKEN, lambda: intact("reordered.avi").replace(b"FMP4", b"ZZZ9"))
+    yield _file("game_codec.avi", BROKEN, lambda: intact("reordered.avi").replace(b"FMP4", b"SCPR"))
     for width, height in [(1, 1), (2, 2), (1, 47), (16383, 2), (2, 16383), (61, 47)]:
-        yield _file(f"size_{width}x{height}.mov", WHOLE, _encoded, ".mov", "png", None, None, "rgb24", (3, height, width))
-    yield _file("anamorphic.mkv", WHOLE, _encoded, ".mkv", "mpeg4", {"aspect": "3:1"})
+        yield _file(f"size_{width}x{height}.mov", INTACT, _encoded, ".mov", "png", None, None, "rgb24", (3, height, width))
+    yield _file("anamorphic.mkv", INTACT, _encoded, ".mkv", "mpeg4", {"aspect": "3:1"})
     yield _file("one_frame.mp4", frozenset({TOO_FEW}), lambda: _encoded(".mp4", "libx264", shape=(1, 48, 64)))
-    yield _file("variable_rate.mp4", WHOLE, lambda: _encoded(".mp4", "libx264", times=[0, 1, 2, 30, 31, 90, 95, 96, 97, 200, 201, 250]))
-    yield _file("long_gap.mp4", WHOLE, lambda: _encoded(".mp4", "libx264", times=[0, 1, *range(10**6, 10**6 + 10)]))
-    yield _file("repeated_times.mkv", WHOLE, lambda: re_timed(whole("lossless.mkv"), lambda _: 0))
-    yield _file("negative_times.mkv", WHOLE, lambda: re_timed(whole("lossless.mkv"), lambda time: time - 300))
-    yield _file("backward_times.mkv", WHOLE, lambda: re_timed(whole("lossless.mkv"), lambda time: 440 - time))
+    yield _file("variable_rate.mp4", INTACT, lambda: _encoded(".mp4", "libx264", times=[0, 1, 2, 30, 31, 90, 95, 96, 97, 200, 201, 250]))
+    yield _file("long_gap.mp4", INTACT, lambda: _encoded(".mp4", "libx264", times=[0, 1, *range(10**6, 10**6 + 10)]))
+    yield _file("repeated_times.mkv", INTACT, lambda: re_timed(intact("lossless.mkv"), lambda _: 0))
+    yield _file("negative_times.mkv", INTACT, lambda: re_timed(intact("lossless.mkv"), lambda time: time - 300))
+    yield _file("backward_times.mkv", INTACT, lambda: re_timed(intact("lossless.mkv"), lambda time: 440 - time))
     for name in ("transport.ts", "late_index.mp4"):
-        yield _file(f"twice_{name}", WHOLE, lambda n: whole(n) * 2, name)
-    yield _file("twice.mkv", ANY, lambda: whole("matroska.mkv") * 2)
+        yield _file(f"twice_{name}", INTACT, lambda n: intact(n) * 2, name)
+    yield _file("twice.mkv", ANY, lambda: intact("matroska.mkv") * 2)
     for size in (100_000, 12_000, 2**31 - 1, 0):
         yield _file(f"claims_{size}.avi", BROKEN, lambda s: inside(uncompressed(), b"strf", 8, struct.pack("<ii", s, s)), size)
 
 
 def sound() -> bytes:
-    """A file with sound alone."""
+    """A file that contains only sound."""
     with tempfile.TemporaryDirectory() as folder:
         return write_sound(Path(folder) / "sound.m4a").read_bytes()
 
 
 @cache
 def uncompressed() -> bytes:
-    """An AVI whose picture size stands in its header alone."""
+    """An AVI whose picture size is given only in its header."""
     return _encoded(".avi", "rawvideo", pix_fmt="bgr24")
 
 
 def re_timed(matroska: bytes, new_time: Callable[[int], int]) -> bytes:
-    """A Matroska file with other times (ms, relative to their cluster) in its simple blocks of track 1."""
+    """A Matroska file with changed times (ms, relative to their cluster) in the simple blocks of track 1."""
     content, place = bytearray(matroska), matroska.index(bytes.fromhex("1F43B675"))
     while (place := content.find(b"\x81", place + 1)) >= 0:
         if any(content[place - n - 1] == 0xA3 and content[place - n] >> (8 - n) == 1 for n in (1, 2, 3, 4)):
@@ -218,9 +218,9 @@ def re_timed(matroska: bytes, new_time: Callable[[int], int]) -> bytes:
 
 
 def _odd_boxes() -> Iterator[Malformed]:
-    plain = partial(whole, "late_index.mp4")
+    plain = partial(intact, "late_index.mp4")
     for turn, matrix in MATRICES.items():
-        yield _file(f"turned_{turn}.mp4", WHOLE, lambda m: patched(plain(), MATRICES["0"], m), matrix)
+        yield _file(f"turned_{turn}.mp4", INTACT, lambda m: patched(plain(), MATRICES["0"], m), matrix)
     for table in ("stsz", "stts", "stsc", "stco", "ctts", "stss"):
         for count in (10**9, 2**32 - 1, 3 * 10**7):
             yield _file(f"claims_{count}_{table}.mp4", ANY, lambda t, n: with_table(plain(), t.encode(), n), table, count)
@@ -249,7 +249,7 @@ def picture(kind: str, size: tuple[int, int] = (64, 48)) -> bytes:
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """A PNG with a header of this size and hardly any data."""
+    """A PNG whose header claims this size, with hardly any data."""
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
     body = b"".join(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks)
     return b"\x89PNG\r\n\x1a\n" + body
@@ -257,7 +257,7 @@ def png_claiming(width: int, height: int) -> bytes:
 
 def _pictures() -> Iterator[Malformed]:
     for kind in ("png", "jpeg", "webp", "bmp"):
-        yield _file(f"whole.{kind}", ONE, picture, kind)
+        yield _file(f"intact.{kind}", ONE, picture, kind)
         for share in (0.01, 0.2, 0.7):
             yield _file(f"cut_{share}.{kind}", BROKEN, lambda k, s: cut(picture(k), s), kind, share)
         for seed in range(3):
@@ -281,17 +281,17 @@ def _folder(name: str, allowed: frozenset[str], members: dict[str, bytes]) -> Ma
 
 
 def _folders() -> Iterator[Malformed]:
-    whole_ones = {f"{number}.png": picture("png") for number in range(5)}
+    intact_ones = {f"{number}.png": picture("png") for number in range(5)}
     broken_ones = {f"{number}b.png": picture("png")[:60] for number in range(5)}
-    yield _folder("pictures", WHOLE, whole_ones)
-    yield _folder("pictures.mp4", WHOLE, whole_ones)
-    yield _folder("some_broken", WHOLE, whole_ones | broken_ones)
+    yield _folder("pictures", INTACT, intact_ones)
+    yield _folder("pictures.mp4", INTACT, intact_ones)
+    yield _folder("some_broken", INTACT, intact_ones | broken_ones)
     yield _folder("all_broken", BROKEN, broken_ones)
     yield _folder("no_pictures", BROKEN, {"notes.txt": b"none"})
     yield _folder("empty_folder.mp4", BROKEN, {})
-    yield _folder("sizes", WHOLE, whole_ones | {"9.jpg": picture("jpeg", (30, 20))})
+    yield _folder("sizes", INTACT, intact_ones | {"9.jpg": picture("jpeg", (30, 20))})
     yield _folder("bombs", BROKEN, {f"{number}.png": png_claiming(10**5, 10**5) for number in range(5)})
-    yield _folder("videos_named_pictures", BROKEN, {f"{number}.png": whole("late_index.mp4") for number in range(5)})
+    yield _folder("videos_named_pictures", BROKEN, {f"{number}.png": intact("late_index.mp4") for number in range(5)})
 
 
 def _no_files() -> Iterator[Malformed]:
@@ -306,7 +306,7 @@ def _no_files() -> Iterator[Malformed]:
 
 
 def _bind(path: Path) -> None:
-    """A socket's file; made by a short name, as those of sockets are limited."""
+    """Create a socket file. It is bound under a short path and then renamed, because socket paths have a maximum length."""
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
         listening.bind(f"{folder}/s")
         Path(f"{folder}/s").rename(path)
@@ -319,5 +319,5 @@ def _odd_names() -> Iterator[Malformed]:
         f"{'n' * 240}.mp4", "..mp4", "no_suffix", "UPPER.MP4",
     ]  # fmt: skip
     for name in names:
-        yield _file(name, WHOLE, whole, "late_index.mp4")
+        yield _file(name, INTACT, intact, "late_index.mp4")
     yield _file("picture%03d.jpg", ONE, picture, "jpeg")

@@ -10,7 +10,8 @@ import numpy as np
 import skimage
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from laanet_core.types import Image
+
 Array = NDArray[np.float64]
 
 # Points of dlib's predictor on two public-domain portraits, x,y in pixels.

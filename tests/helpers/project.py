@@ -59,7 +59,7 @@ class Project:
 
     @classmethod
     def create(cls, root: Path, change: dict[str, Any]) -> Project:
-        """Copy what git knows or would add of this project, set parameters, commit."""
+        """Copy the files that git tracks or would add, set parameters, commit."""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
         )
@@ -74,12 +74,12 @@ class Project:
         return project
 
     def copy(self, root: Path) -> Project:
-        """The same project elsewhere, hard links within it kept."""
+        """Copy the project to another folder, with its internal hard links."""
         subprocess.run(["cp", "-a", "--reflink=auto", self.root, root], check=True)
         return Project(root)
 
     def run(self, *command: str, succeeds: bool = True) -> str:
-        """Output (both streams) of a command in the project; fails the test when its exit status is not as expected."""
+        """Output (both streams) of a command in the project; fails the test if its exit status is not the expected one."""
         done = subprocess.run(
             command, cwd=self.root, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
@@ -127,7 +127,7 @@ class Project:
         return loaded
 
     def start(self, *command: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """A command in a session of its own, its output (both streams) in a pipe."""
+        """Start a command in a new session, with its output (both streams) in a pipe."""
         return subprocess.Popen(
             command,
             cwd=self.root,
@@ -159,7 +159,7 @@ class Project:
             run.output, _ = run.process.communicate(timeout=300)
 
     def kill_when(self, command: list[str], ready: Callable[[], bool], timeout_s: float = 120) -> None:
-        """Start a command, SIGKILL its whole process group as soon as `ready()`; fails if it ends before."""
+        """Start a command and SIGKILL its process group as soon as `ready()` returns true; fails if the command ends before."""
         process = subprocess.Popen(
             command, cwd=self.root, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
@@ -186,7 +186,7 @@ class Run:
 
 
 def stages_run(output: str) -> list[str]:
-    """Names of the stages that dvc says it ran, in order."""
+    """Names of the stages that dvc ran according to its output, in order."""
     return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage '")]
 
 

@@ -1,4 +1,4 @@
-"""Inputs of the report, written by the stages' own writers where they are, and the page read as a browser reads it."""
+"""Inputs of the report, written with the stages' own writers where possible, and a parser of the page."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Page(HTMLParser):
 
 
 def row(number: int, label: int, score: float | None, mask_ssim: float | None = None) -> Row:
-    """A scored video of the test split; every third fake with a Mask-SSIM lies in the lower bin."""
+    """A scored video of the test split; every third fake with a Mask-SSIM is in the lower bin."""
     method = ("poisson", "feather")[number % 2] if label else "real"
     edges = "0.90-0.95" if number % 3 else "0.85-0.90"
     return {
@@ -119,7 +119,7 @@ def write_gallery(folder: Path, rows: Sequence[Row], maps: Sequence[str] = ("hea
 
 
 def report(root: Path, params: Params, provenance: Provenance = PROVENANCE) -> Path:
-    """The page of what `write_inputs` wrote."""
+    """The page made from the files of `write_inputs`."""
     out = root / "index.html"
     sheet: np.ndarray[Any, np.dtype[np.uint8]] = np.full((40, 90, 3), 200, np.uint8)
     files = ReportFiles(root / "evaluation", root / "training", root / "experiments.csv", root / "robustness.csv")

@@ -14,13 +14,13 @@ from laanet_core.cli import app
 from tests.helpers.project import table
 
 COLUMNS = ["video_id", "method", "label", "split", "n_frames", "score", "status", "mask_ssim", "bin", "reason"]
-"""Of scores.csv, as the evaluation writes it."""
+"""Columns of scores.csv, as written by the evaluation."""
 
 Rows = list[dict[str, Any]]
 
 
 class Done(NamedTuple):
-    """What a command printed, and its exit status."""
+    """Exit status and output of a command."""
 
     status: int
     out: str
@@ -28,7 +28,7 @@ class Done(NamedTuple):
 
 
 def scored(seed: int, skill: float, reals: int = 30, fakes: int = 40) -> Rows:
-    """Rows of a detector whose scores of reals and fakes lie `skill` apart; of two seeds the same videos are hard."""
+    """Rows of a detector whose mean logits of reals and fakes differ by `skill`; the same videos are difficult for every seed."""
     hard, own = np.random.default_rng(99).normal(size=reals + fakes), np.random.default_rng(seed).normal(size=reals + fakes)
     rows = []
     for number, noise in enumerate(hard + own):
@@ -40,7 +40,7 @@ def scored(seed: int, skill: float, reals: int = 30, fakes: int = 40) -> Rows:
 
 
 def write_scores(path: Path, rows: Rows, columns: Sequence[str] = COLUMNS) -> Path:
-    """A CSV with these columns of the rows, empty where a row has none."""
+    """Write these columns of the rows as CSV; missing values are empty."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
@@ -50,14 +50,14 @@ def write_scores(path: Path, rows: Rows, columns: Sequence[str] = COLUMNS) -> Pa
 
 
 def compare(*words: object, columns: int = 140) -> Done:
-    """`laanet compare` with these arguments, in a terminal of this width."""
+    """Run `laanet compare` with these arguments in a terminal of `columns` columns."""
     result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["compare", *map(str, words)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Done(result.exit_code, result.stdout, result.stderr)
 
 
 def sentence(*words: object) -> str:
-    """The one line by which `laanet compare` refuses these arguments."""
+    """The one-line error of `laanet compare` for these arguments."""
     done = compare(*words)
     assert done.status == 1
     assert done.err.startswith("error: ")

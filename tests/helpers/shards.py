@@ -1,4 +1,4 @@
-"""Shards as the tests write them."""
+"""Shards in tests."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ from laanet_core.media.storage.shards import Shard
 
 
 def content_digest(path: Path) -> str:
-    """The digest that videos.csv has of a shard."""
+    """The digest of a shard in videos.csv."""
     with Shard(path) as shard:
         return shard.digest()

@@ -1,6 +1,6 @@
-"""A training set of noise images with facial landmarks, and trainings on it that take seconds.
+"""A training set of noise images with facial landmarks, and trainings on it that take a few seconds.
 
-`python -m tests.helpers.training_set DATASET OUT` is one such training, with the parameters of OUT/params.json.
+`python -m tests.helpers.training_set DATASET OUT` runs one such training with the parameters of OUT/params.json.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.helpers.paths import ROOT
 from tests.helpers.shards import content_digest
 
 MADE = Account({"lambda2": 1}, {"crops/noise": "digest"}, "code")
-"""What these trainings say of themselves."""
+"""Account (provenance record) stored with these trainings."""
 SIZE, FRAMES = 64, 6
 CURVES = [f"reports/plots/metrics/{name}.tsv" for name in ("train/loss", "train/learning_rate", "val/auc", "val/loss")]
 OUTPUTS = ["out/model.safetensors", "out/last.safetensors", "reports/log.csv", "reports/metrics.json", *CURVES]
@@ -40,7 +40,7 @@ FAKES = {"fake": "train", "fake_too": "train", "fake_val": "val"}
 
 
 def params_of(seed: int = 1, model: dict[str, Any] | None = None, top: dict[str, Any] | None = None, **train_changes: Any) -> Params:
-    """The demo's parameters, cut down to seconds; changes of the model's, of the top level's and of the training's."""
+    """The demo's parameters, reduced to a few seconds of training; model, top, train_changes: changes by section."""
     values = load_params(ROOT / "presets" / "demo.yaml").model_dump()
     values |= {"seed": seed, **(top or {})}
     values["crops"]["size"] = SIZE
@@ -58,7 +58,7 @@ def params_of(seed: int = 1, model: dict[str, Any] | None = None, top: dict[str,
 
 
 def write_training_set(root: Path) -> Path:
-    """Crops, landmarks and index: three real train videos, two val, one without a face, and fakes for Xception's training alone."""
+    """Write crops, landmarks and index: three real train videos, two val, one without a face, and fakes that only `fakes: dataset` uses."""
     videos = {**SPLITS, **FAKES}
     rows = [IndexRow(name, f"{name}.mp4", int(name in FAKES), "real", "", split, "", name, 1, "0") for name, split in videos.items()]
     write_index(root / "index.csv", rows)
@@ -70,7 +70,7 @@ def write_training_set(root: Path) -> Path:
 
 
 def write_videos_csv(crops: Path) -> None:
-    """The table of a folder of shards, as far as a training reads it."""
+    """Write videos.csv of a folder of shards, with the columns that a training reads."""
     shards = sorted(crops.glob("*.tar"))
     rows = [{"video_id": shard.stem, "digest": content_digest(shard)} for shard in shards]
     write_table(crops / "videos.csv", ["video_id", "digest"], [*rows, {"video_id": "faceless", "digest": ""}])
@@ -82,7 +82,7 @@ def clips_of(dataset: Path, split: Any = "train") -> list[Clip]:
 
 
 def crops_of(clips: list[Clip], params: Params, fakes: list[Clip] | None = None) -> Crops:
-    """The stored crops of clips, with the partners that the parameters ask for."""
+    """The stored crops of clips, with partners if the parameters require them."""
     return Crops(clips, params.seed, params.crops.size, partners_of(clips, fakes, params, torch.device("cpu")))
 
 
@@ -94,7 +94,7 @@ def batches_of(dataset: Path, params: Params, workers: int = 0) -> Iterator[Batc
 
 
 def run_training(params: Params, dataset: Path, out: Path) -> None:
-    """A whole training into `out`."""
+    """Run a complete training that writes to `out`."""
     inputs = (dataset / "crops", dataset / "landmarks.h5", dataset / "index.csv", dataset / "assets")
     train(params, TrainingFiles(*inputs, out / "out", out / "reports"), out / "work", MADE)
 
@@ -105,7 +105,7 @@ def bytes_of(out: Path) -> dict[str, bytes]:
 
 
 def _face_points(random: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """68 points on rings about the middle of a crop, a little different each time."""
+    """68 points on rings around the centre of a crop, with random radii."""
     angle = np.linspace(0, 2 * np.pi, 68)
     radius = np.where(np.arange(68) < 27, 20, 8) + random.uniform(-1, 1, 68)
     points = SIZE / 2 + np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
@@ -133,7 +133,7 @@ def _add_member(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def train_as_described(dataset: Path, out: Path) -> None:
-    """A training into `out` with the parameters of out/params.json."""
+    """Run a training that writes to `out`, with the parameters of out/params.json."""
     run_training(Params.model_validate_json((out / "params.json").read_text()), dataset, out)
 
 

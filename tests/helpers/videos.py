@@ -1,4 +1,4 @@
-"""Small real videos, encoded for a test by a real encoder."""
+"""Small videos for tests, encoded by a real encoder."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from pathlib import Path
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from laanet_core.types import Image
 
 
 def moving_pictures(count: int, height: int = 48, width: int = 64, seed: int = 0) -> list[Image]:
     """Smooth pictures that differ from frame to frame."""
     r = np.random.default_rng(seed)
     coarse = r.integers(0, 256, (height // 8 + 8, width // 8 + count + 8, 3))
-    whole = np.kron(coarse, np.ones((8, 8, 1))).astype(np.uint8)
-    return [np.ascontiguousarray(whole[:height, 3 * number : 3 * number + width]) for number in range(count)]
+    canvas = np.kron(coarse, np.ones((8, 8, 1))).astype(np.uint8)
+    return [np.ascontiguousarray(canvas[:height, 3 * number : 3 * number + width]) for number in range(count)]
 
 
 def write_video(

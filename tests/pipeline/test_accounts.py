@@ -51,12 +51,12 @@ def test_every_artefact_records_its_parameters_inputs_and_code(built: Project) -
 
 
 def test_the_note_of_every_shard_has_its_account_and_the_digest_of_its_content(built: Project) -> None:
-    for step, wanted in (("frames", {"video"}), ("crops", {"frames", "detector"})):
+    for step, inputs in (("frames", {"video"}), ("crops", {"frames", "detector"})):
         shards = sorted((built.root / f"data/{step}/demo").rglob("*.tar"))
         assert shards
         for shard in shards:
             note = read_note(shard)
-            assert note["made"]["inputs"].keys() == wanted
+            assert note["made"]["inputs"].keys() == inputs
             assert note["made"]["params"]
             assert re.fullmatch("[0-9a-f]{64}", note["digest"])
 

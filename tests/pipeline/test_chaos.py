@@ -52,12 +52,12 @@ def event() -> Event:
 
 
 def test_random_events_harm_no_result(built: Project, tmp_path: Path) -> None:
-    said: list[str] = []
-    session = Session(tmp_path, built, MEDIA, UNTIL, said.append)
+    lines: list[str] = []
+    session = Session(tmp_path, built, MEDIA, UNTIL, lines.append)
     outcomes = [session.play(event) for event in plan(SEED, len(HARMFUL), HARMFUL, MEDIA, UNTIL)]
     at_the_end = session.settle()
-    assert is_sound(outcomes, at_the_end), "\n".join([*said, *at_the_end])
-    assert sum(outcome.met for outcome in outcomes) > len(outcomes) // 2, said
+    assert is_sound(outcomes, at_the_end), "\n".join([*lines, *at_the_end])
+    assert sum(outcome.met for outcome in outcomes) > len(outcomes) // 2, lines
     session.states[MEDIA[-1]].stages["crops@demo"]["outs"][CROPS] = "0" * 32
     assert any(f"dvc.lock, outs of crops@demo: {CROPS}" in sentence for sentence in check(session.project, MEDIA[-1], session.states))
 

@@ -1,4 +1,4 @@
-"""`laanet compare` of what git and DVC have: commits, branches, experiments, the current tree; and what they do not have."""
+"""`laanet compare` of commits, branches, experiments and the current tree, and its errors for those that do not exist."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def project(template: Project, tmp_path: Path) -> Project:
 
 
 def add_experiment(project: Project, name: str, start: str, commit: str) -> None:
-    """As `dvc exp run --name` of a workspace at `start` leaves it: a reference to a commit."""
+    """Create the reference to a commit that `dvc exp run --name` creates in a workspace at `start`."""
     begun = project.run("git", "rev-parse", start).strip()
     project.run("git", "update-ref", f"refs/exps/{begun[:2]}/{begun[2:]}/{name}", commit)
 
 
 @pytest.fixture
 def refusal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """The one line by which `laanet compare`, run in a project, refuses its arguments."""
+    """The one-line error of `laanet compare` in a project."""
 
     def refused(project: Project, *words: str) -> str:
         monkeypatch.chdir(project.root)
@@ -85,7 +85,7 @@ def test_revisions_files_and_the_current_tree_are_compared_together(project: Pro
     ]  # fmt: skip
 
 
-def test_scores_that_dvc_keeps_are_found_at_a_revision(project: Project, refusal: Callable[..., str]) -> None:
+def test_scores_tracked_by_dvc_are_found_at_a_revision(project: Project, refusal: Callable[..., str]) -> None:
     write_scores(project.root / "other.csv", scored(5, 2.0))
     project.dvc("add", "--quiet", "other.csv")
     project.commit()
@@ -96,7 +96,7 @@ def test_scores_that_dvc_keeps_are_found_at_a_revision(project: Project, refusal
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "sentence"),
     [
         (["HEAD", "nope", "--dataset", "demo"], "nope: is neither a file, nor a revision or experiment of the repository in"),
         (["HEAD", "nope:a.csv", "--dataset", "demo"], "nope: is neither a file, nor a revision or experiment"),
@@ -110,8 +110,10 @@ def test_scores_that_dvc_keeps_are_found_at_a_revision(project: Project, refusal
         (["HEAD", "HEAD:.dvc/config", "--dataset", "demo"], "HEAD:.dvc/config (commit"),
     ],
 )
-def test_what_git_does_not_have_is_one_sentence(template: Project, refusal: Callable[..., str], words: list[str], said: str) -> None:
-    assert said in refusal(template, *words)
+def test_what_does_not_exist_in_git_is_one_sentence(
+    template: Project, refusal: Callable[..., str], words: list[str], sentence: str
+) -> None:
+    assert sentence in refusal(template, *words)
 
 
 def test_a_name_of_several_experiments_is_one_sentence(project: Project, refusal: Callable[..., str]) -> None:

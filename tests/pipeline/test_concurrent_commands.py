@@ -58,8 +58,8 @@ def test_a_stage_fails_and_records_nothing_if_a_second_run_changes_its_parameter
         refused = project.dvc("exp", "run", "-S", f"{key}={json.dumps(other)}", succeeds=False)
     assert "busy" in refused
     assert run.status != 0
-    said = f"error: dvc.lock: evaluate@demo ran with {key} = " if stage == "report" else f"error: params.yaml: {key} was "
-    assert said in run.output, run.output
+    sentence = f"error: dvc.lock: evaluate@demo ran with {key} = " if stage == "report" else f"error: params.yaml: {key} was "
+    assert sentence in run.output, run.output
     assert "Traceback" not in run.output
     assert (project.root / "dvc.lock").read_bytes() == before
     assert wrong_objects(project) == []
@@ -170,10 +170,10 @@ def test_laanet_run_reports_which_command_uses_the_project_and_waits_for_it(proj
     with project.paused("train", *repro("train")) as first:
         refused = project.run("laanet", "run", "--no-wait", "-S", "evaluate.threshold=0.4", succeeds=False)
         second = project.start("laanet", "run", "-S", "evaluate.threshold=0.4")
-        said = second.stdout.readline()  # type: ignore[union-attr]
+        line = second.stdout.readline()  # type: ignore[union-attr]
     held = f"this project is in use by 'dvc repro --force --single-item --no-run-cache train' (process {first.process.pid})"
     assert refused.startswith(f"error: {held}")
-    assert said.startswith(f"{held}; waiting")
+    assert line.startswith(f"{held}; waiting")
     output, _ = second.communicate(timeout=300)
     assert (first.status, second.returncode) == (0, 0), output
     assert project.metrics("demo/scoring.json")["threshold"] == 0.4

@@ -1,4 +1,4 @@
-"""The Makefile's environment: made once, and anew where the clone was moved or copied. A stub stands for Python and what pip installs."""
+"""The Makefile's virtual environment: created once, and again after the clone was moved or copied. A stub replaces Python and pip."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from tests.helpers.paths import ROOT
 
-ANEW = ".venv was made at another place, or by a Python that no longer exists; making it again"
+MADE_AGAIN = ".venv was made at another place, or by a Python that no longer exists; making it again"
 PYTHON = r"""#!/bin/bash
-# answers as Python does to what the Makefile asks of it; `-m venv` and pip write programs that name their Python by its place
+# replaces Python for the commands of the Makefile; `-m venv` and pip write programs with the absolute path of their Python
 set -e
 case "$*" in
   "-m venv .venv")
@@ -35,7 +35,7 @@ done
 
 @pytest.fixture(params=["clone", "clone in python3/with spaces"])
 def clone(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder with what the rule of the environment reads, and an environment made there."""
+    """A folder with the files that the rule of the environment reads, and an environment created there."""
     folder = tmp_path / str(request.param)
     folder.mkdir(parents=True)
     for name in ("Makefile", "requirements.lock", "setup.cfg", "pyproject.toml"):
@@ -43,7 +43,7 @@ def clone(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/python3").write_text(PYTHON)
     (tmp_path / "bin/python3").chmod(0o755)
-    assert ANEW not in make(folder, tmp_path)
+    assert MADE_AGAIN not in make(folder, tmp_path)
     assert made(folder) == 1
     return folder
 
@@ -56,51 +56,51 @@ def make(folder: Path, root: Path) -> str:
 
 
 def made(folder: Path) -> int:
-    """How many times an environment was made."""
+    """How many times an environment was created."""
     return len((folder / "log").read_text().splitlines())
 
 
-def test_an_environment_is_made_once(clone: Path, tmp_path: Path) -> None:
+def test_an_environment_is_created_once(clone: Path, tmp_path: Path) -> None:
     (clone / ".venv/installed").write_text("")  # as earlier Makefiles left it, too
-    assert ANEW not in make(clone, tmp_path)
+    assert MADE_AGAIN not in make(clone, tmp_path)
     assert made(clone) == 1
 
 
 @pytest.mark.parametrize("copied", [True, False], ids=["copied", "moved"])
-def test_a_clone_at_another_place_makes_its_environment_anew_once_and_says_so(clone: Path, tmp_path: Path, copied: bool) -> None:
+def test_a_moved_or_copied_clone_recreates_its_environment_once_and_reports_it(clone: Path, tmp_path: Path, copied: bool) -> None:
     other = tmp_path / "other"
     shutil.copytree(clone, other, symlinks=True)
     if not copied:
         shutil.rmtree(clone)
     (other / ".venv/leftover").touch()
-    assert make(other, tmp_path).count(ANEW) == 1
+    assert make(other, tmp_path).count(MADE_AGAIN) == 1
     assert f"{other}/.venv/bin/python" in (other / ".venv/bin/dvc").read_text()
     assert not (other / ".venv/leftover").exists()
-    assert ANEW not in make(other, tmp_path)
+    assert MADE_AGAIN not in make(other, tmp_path)
     assert made(other) == 2
 
 
-def test_a_moved_environment_that_was_never_finished_is_made_anew(clone: Path, tmp_path: Path) -> None:
+def test_a_moved_environment_that_was_never_finished_is_recreated(clone: Path, tmp_path: Path) -> None:
     for name in ("installed", "bin/dvc"):
         (clone / ".venv" / name).unlink()
     other = clone.rename(tmp_path / "other")
-    assert ANEW in make(other, tmp_path)
+    assert MADE_AGAIN in make(other, tmp_path)
     assert f"{other}/.venv/bin/python" in (other / ".venv/bin/pip").read_text()
 
 
-def test_an_environment_whose_python_is_gone_is_made_anew(clone: Path, tmp_path: Path) -> None:
+def test_an_environment_whose_python_is_gone_is_recreated(clone: Path, tmp_path: Path) -> None:
     (clone / ".venv/bin/python").unlink()
     (clone / ".venv/bin/python").symlink_to("/nowhere/python3.11")
-    assert ANEW in make(clone, tmp_path)
+    assert MADE_AGAIN in make(clone, tmp_path)
 
 
-def test_a_linked_environment_is_at_its_place(clone: Path, tmp_path: Path) -> None:
+def test_a_linked_environment_is_not_recreated(clone: Path, tmp_path: Path) -> None:
     (clone / ".venv").rename(tmp_path / "elsewhere")
     (clone / ".venv").symlink_to(tmp_path / "elsewhere")
     for name in ("pip", "dvc"):
         program = tmp_path / "elsewhere/bin" / name
         program.write_text(program.read_text().replace(f"{clone}/.venv", f"{tmp_path}/elsewhere"))
-    assert ANEW not in make(clone, tmp_path)
+    assert MADE_AGAIN not in make(clone, tmp_path)
     assert made(clone) == 1
 
 

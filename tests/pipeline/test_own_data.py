@@ -58,8 +58,8 @@ def test_a_users_own_folder_is_scored_with_one_parameter(project: Project) -> No
             shutil.copyfile(clip, mine / kind / clip.name)
     (mine / "real/empty.mp4").touch()
     (mine / "fake/letter.mp4").write_text("Dear Sir or Madam\n")
-    whole = next(iter(sorted((demo / "real").glob("*.mp4")))).read_bytes()
-    (mine / "fake/cut.mp4").write_bytes(whole[: len(whole) // 3])
+    content = next(iter(sorted((demo / "real").glob("*.mp4")))).read_bytes()
+    (mine / "fake/cut.mp4").write_bytes(content[: len(content) // 3])
     output = project.dvc("exp", "run", "-S", f"+datasets.mine.root={mine}")
     assert "train" not in stages_run(output)
     scores = {row["video_id"]: row for row in table(project.root / "reports/mine/scores.csv")}

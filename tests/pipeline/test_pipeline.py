@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from laanet_core.media.storage.shards import Shard, crop_members, read_rgb
+from laanet_core.params.crops import CropsParams
 from laanet_core.store.digests import file_digest
 from tests.helpers.paths import ROOT
 from tests.helpers.project import Project, stages_run, table
@@ -116,7 +117,7 @@ def test_training_again_from_scratch_gives_the_same_bytes_and_metrics(project: P
 
 
 @pytest.mark.parametrize(
-    ("change", "stage", "said"),
+    ("change", "stage", "words"),
     [
         ({"datasets.gone": {"root": "data/raw/gone"}}, "index@gone", ["data/raw/gone", "datasets.gone.root"]),
         ({"crops.sise": 1}, "index@demo", ["crops.sise", "unknown parameter"]),
@@ -124,12 +125,12 @@ def test_training_again_from_scratch_gives_the_same_bytes_and_metrics(project: P
     ],
     ids=["missing folder", "unknown parameter", "unknown backbone"],
 )
-def test_errors_that_the_user_can_fix_are_one_sentence(project: Project, change: dict[str, object], stage: str, said: list[str]) -> None:
+def test_errors_that_the_user_can_fix_are_one_sentence(project: Project, change: dict[str, object], stage: str, words: list[str]) -> None:
     project.set(change)
     output = project.dvc("repro", stage, succeeds=False)
     sentences = [line for line in output.splitlines() if line.startswith("error: ")]
     assert len(sentences) == 1, output
-    assert all(word in sentences[0] for word in said), sentences
+    assert all(word in sentences[0] for word in words), sentences
     assert "Traceback" not in output
 
 
@@ -161,7 +162,10 @@ def test_no_parameter_is_ignored_by_the_run_cache() -> None:
     sections = [params[name] for name in tracked if isinstance(params.get(name), dict)]
     assert sections
     assert not [section for section in sections if {"size", "nfiles"} & section.keys()], "DVC leaves these keys out of its hash"
-    assert {f"crops.{name}" for name in params["crops"]} <= tracked
+    for stage in ("crops", "report"):
+        listed = set(pipeline["stages"][stage].get("do", pipeline["stages"][stage])["params"])
+        missing = {f"crops.{name}" for name in CropsParams.model_fields} - listed
+        assert not missing, f"dvc.yaml: stage {stage} lacks {missing}"
 
 
 def test_a_grid_of_table_3_is_queued_and_run(project: Project) -> None:

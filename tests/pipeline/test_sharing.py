@@ -1,4 +1,4 @@
-"""Data and checkpoints shared by DVC's own means: a remote, a clone that only trains, one cache for several clones, and what git gets."""
+"""Sharing data and checkpoints through DVC: a remote, a clone that only trains, one cache for several clones, and the files in git."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRAINING = ["code", "evaluate@gated", "index@gated", "report", "robustness", "tr
 
 @pytest.fixture(scope="module")
 def lab(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project run on a data set that lies outside it, pushed; then the data set is gone, as on any other machine."""
+    """A project run on a data set outside its folder and pushed; the data set is then moved away, as if on another machine."""
     folder = tmp_path_factory.mktemp("lab")
     project, videos = built.copy(folder / "project"), folder / "videos"
     shutil.copytree(project.root / "data/raw/demo", videos)
@@ -39,7 +39,7 @@ def lab(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def write_listing(index: Path, listing: Path) -> None:
-    """The same videos as the table of a user's own data set."""
+    """List the same videos as a user's own data set in a CSV."""
     rows = read_index(index)
     paths = {row.video_id: row.path for row in rows}
     with listing.open("w", newline="") as file:
@@ -49,7 +49,7 @@ def write_listing(index: Path, listing: Path) -> None:
 
 
 def clone(project: Project, root: Path) -> Project:
-    """A fresh clone: what git has, and nothing of DVC's cache."""
+    """A fresh clone: only the files in git, without DVC's cache."""
     project.run("git", "clone", "--quiet", str(project.root), str(root))
     return Project(root)
 
@@ -60,12 +60,12 @@ def files(folder: Path) -> dict[str, Path]:
 
 
 def object_names(*folders: Path) -> set[str]:
-    """Under which names a DVC cache or remote would hold the files of folders."""
+    """Names of the objects of all files in these folders in a DVC cache or remote."""
     digests = (hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for folder in folders for path in files(folder).values())
     return {f"{digest[:2]}/{digest[2:]}" for digest in digests}
 
 
-def test_frames_are_never_pushed_and_all_else_is(lab: Project) -> None:
+def test_everything_but_the_frames_is_pushed(lab: Project) -> None:
     remote = set(files(lab.root.parent / "remote/files/md5"))
     frames = object_names(lab.root / "data/frames/gated")
     others = object_names(*(folder for folder in (lab.root / "data").iterdir() if folder.is_dir() and folder.name != "frames"))
@@ -110,7 +110,7 @@ def test_a_root_that_is_not_the_locked_one_is_an_error_where_the_videos_are_not(
     assert (other.root / "data/index/gated.csv").read_bytes() == index
 
 
-def test_a_locked_index_that_was_not_pulled_is_told_by_dvc(lab: Project, tmp_path: Path) -> None:
+def test_a_locked_index_that_was_not_pulled_is_reported_by_dvc(lab: Project, tmp_path: Path) -> None:
     other = clone(lab, tmp_path / "clone")
     other.dvc("pull", "data/raw/demo.json")
     output = other.dvc("repro", "--single-item", "index@gated", succeeds=False)
@@ -118,7 +118,7 @@ def test_a_locked_index_that_was_not_pulled_is_told_by_dvc(lab: Project, tmp_pat
     assert "Traceback" not in output
 
 
-def test_a_checkpoint_alone_is_got_from_a_repository_and_loads(lab: Project, tmp_path: Path) -> None:
+def test_a_single_checkpoint_can_be_downloaded_from_a_repository_and_loads(lab: Project, tmp_path: Path) -> None:
     bare = tmp_path / "bare.git"
     lab.run("git", "clone", "--quiet", "--bare", str(lab.root), str(bare))
     empty = tmp_path / "empty"
@@ -147,7 +147,7 @@ def test_two_clones_share_one_cache_and_one_copy_of_each_file(lab: Project, tmp_
     assert (tmp_path / "cache/files").stat().st_mode & 0o020, "the group may write"
 
 
-def test_git_gets_nothing_of_a_data_set_but_measures_and_the_names_of_scored_videos(lab: Project) -> None:
+def test_git_contains_only_measures_and_names_of_scored_videos_of_a_data_set(lab: Project) -> None:
     tracked = lab.run("git", "ls-files").splitlines()
     assert not lab.run("git", "status", "--porcelain", "--untracked-files=all")
     assert [name for name in tracked if name.startswith("data/")] == ["data/README.md"]

@@ -88,7 +88,7 @@ def test_verify_outside_a_project_is_one_sentence(project: Project, tmp_path: Pa
     assert "dvc.lock: not a valid DVC lock file" in project.run("laanet", "verify", succeeds=False)
 
 
-def test_clean_keeps_what_the_last_run_used_so_that_nothing_is_made_twice(project: Project) -> None:
+def test_clean_keeps_everything_that_the_last_run_used(project: Project) -> None:
     before, items = project.outputs(), project.items("frames/demo")
     assert re.match(r"0 items removed \(0 bytes freed\), \d+ kept", project.run("laanet", "clean"))
     project.dvc("repro", "--force", "--single-item", "--no-run-cache", "frames@demo")
@@ -106,7 +106,7 @@ def test_removing_all_items_leaves_outputs_intact(project: Project) -> None:
     assert project.outputs() == before
 
 
-def test_clean_removes_what_no_run_uses_and_then_the_oldest(tmp_path: Path) -> None:
+def test_clean_removes_unused_items_and_then_the_oldest(tmp_path: Path) -> None:
     work = WorkDir("frames/mine", tmp_path / "work")
     run(work, ["dropped"], tmp_path / "log")
     used = WorkDir("frames/mine", tmp_path / "work")
@@ -142,7 +142,7 @@ def test_clean_reports_the_size_of_the_entire_work_folder(tmp_path: Path, monkey
     assert report.held + report.fetched + report.states + report.rest == int(counted.split()[0])
 
 
-def test_clean_after_a_run_that_was_cut_off_keeps_what_it_had_made(tmp_path: Path) -> None:
+def test_clean_after_an_interrupted_run_keeps_its_finished_items(tmp_path: Path) -> None:
     before = run(WorkDir("frames/mine", tmp_path / "work"), ["one"], tmp_path / "log")
     work = WorkDir("frames/mine", tmp_path / "work")
     with pytest.raises(KeyboardInterrupt), work.lock():
@@ -165,7 +165,7 @@ def test_clean_keeps_the_state_of_the_newest_unfinished_training(tmp_path: Path)
     assert [path.name for path in (tmp_path / "train").glob("*/*")] == ["new"]
 
 
-def test_clean_leaves_a_step_alone_that_is_being_written(tmp_path: Path) -> None:
+def test_clean_skips_a_step_that_is_being_written(tmp_path: Path) -> None:
     work = WorkDir("frames/mine", tmp_path)
     run(work, ["one"], tmp_path / "log")
     run(WorkDir("frames/mine", tmp_path), ["two"], tmp_path / "log")

@@ -22,7 +22,7 @@ COMMANDS = {
 
 
 def in_a_small_place(project: Project, command: str, options: str) -> str:
-    """Output of a command that fails, `place` in it being a small file system with these options of mount."""
+    """Output of a command that must fail; `{place}` in it is replaced by a small file system mounted with these options."""
     place = project.root / "place"
     place.mkdir()
     mount = ["unshare", "--user", "--map-root-user", "--mount"]
@@ -61,8 +61,8 @@ def test_an_output_without_space_is_one_sentence(project: Project, command: str)
 
 
 @pytest.mark.parametrize("stage", ["landmarks demo", "train", "evaluate demo"])
-def test_a_project_without_space_is_one_sentence_and_leaves_nothing_half_written(project: Project, stage: str) -> None:
-    """The staging folder is where a stage writes first; here it is the small place."""
+def test_a_project_without_space_is_one_sentence_and_leaves_no_partial_files(project: Project, stage: str) -> None:
+    """Stages write first to the staging folder, which is on the small file system here."""
     (project.root / ".staged").mkdir(exist_ok=True)
     before = project.outputs()
     script = f"mount --bind {{place}} {project.root}/.staged && python -m stages.{stage}"

@@ -1,4 +1,4 @@
-"""What the documentation names exists: link targets, anchors, commands and their options, parameters, files and modules."""
+"""Names in the documentation exist: link targets, anchors, commands and their options, parameters, files and modules."""
 
 from __future__ import annotations
 

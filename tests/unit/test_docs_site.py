@@ -42,7 +42,7 @@ def test_the_api_pages_have_the_docstrings(site: Path) -> None:
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 @pytest.mark.parametrize("width", [400, 1280])
 @pytest.mark.parametrize("page", ["index", "architecture"])
-def test_a_page_fits_the_screen_shows_its_pictures_and_asks_no_network(site: Path, page: str, width: int, tmp_path: Path) -> None:
+def test_a_page_fits_the_screen_shows_its_pictures_and_needs_no_network(site: Path, page: str, width: int, tmp_path: Path) -> None:
     found = visit(site / f"{page}.html", width, tmp_path)
     assert found.fits
     assert found.shown

@@ -1,4 +1,4 @@
-"""Pinned files are taken from any available source if their digest matches; otherwise the user is told how to provide them."""
+"""Pinned files are taken from any available source if their digest matches; otherwise the error explains how to provide them."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_a_given_detector_may_be_the_zip_of_its_release(tmp_path: Path) -> None:
 
 
 class Bomb:
-    """What an attacker puts into a pickle."""
+    """An object whose unpickling runs code, as in an attack."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os.system, ("touch exploded",)

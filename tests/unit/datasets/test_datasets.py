@@ -70,7 +70,7 @@ def test_the_shared_pairs_are_found(shared: Path, tmp_path: Path) -> None:
     assert all(fake.source_id == fake.video_id.replace("fake", "real") for fake in fakes)
 
 
-def test_rows_tell_size_and_digest_and_bad_files_are_rows_too(root: Path) -> None:
+def test_rows_have_size_and_digest_and_bad_files_are_rows_too(root: Path) -> None:
     plant(root, "real/a.mp4")
     (root / "real/empty.mp4").touch()
     (root / "real/broken.mp4").symlink_to(root / "nowhere")
@@ -136,7 +136,7 @@ def test_an_index_survives_its_file(root: Path) -> None:
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.text(min_size=1, max_size=40))
-def test_a_listed_path_is_inside_and_survives_an_index_or_is_refused(path: str, root: Path) -> None:
+def test_a_listed_path_is_inside_the_root_and_survives_an_index_or_is_refused(path: str, root: Path) -> None:
     try:
         tidy = inside(root, path, "here")
     except LaanetError as error:

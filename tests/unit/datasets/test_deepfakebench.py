@@ -84,7 +84,7 @@ def test_the_requested_compression_is_used_and_never_replaced_by_another(root: P
         "original_sequences/youtube/c23/frames/000/01.png",
     ],
 )
-def test_folders_are_found_whatever_the_list_puts_before_them(frame: str, root: Path) -> None:
+def test_folders_are_found_below_any_prefix_in_the_list(frame: str, root: Path) -> None:
     plant(root, f"{FFPP}/000/01.png")
     content = {"FaceForensics++": {"FF-real": {"test": {"000": record("FF-real", frame)}}}}
     assert list(there(listed(root, content))) == [f"{FFPP}/000"]
@@ -124,9 +124,9 @@ def test_missing_folders_are_reported_and_become_rows_with_partial(absolute: boo
         "none": record("DFD_fake")
     }
     content = {"DFD": {"DFD_fake": {"test": videos}}}
-    said = refusal(root, content)
-    assert "3 of 4 videos are missing or empty" in said
-    assert "set datasets.bench.partial to true" in said
+    sentence = refusal(root, content)
+    assert "3 of 4 videos are missing or empty" in sentence
+    assert "set datasets.bench.partial to true" in sentence
     rows = listed(root, content, partial=True)
     assert set(rows) == {"DFD/frames/a", "DFD/frames/gone", "DFD/frames/empty", "DFD_fake/none"}
     assert (rows["DFD/frames/gone"].size_bytes, rows["DFD/frames/gone"].digest) == (0, "")
@@ -168,7 +168,7 @@ def test_a_list_that_is_not_named_or_not_there_is_a_sentence(root: Path) -> None
         build(root, "bench", layout="deepfakebench", listing="gone.json")
 
 
-def test_a_list_may_lie_outside_the_root(root: Path) -> None:
+def test_a_list_may_be_outside_the_root(root: Path) -> None:
     plant(root, "Celeb-DF-v2/frames/a/0.png")
     (root.parent / "elsewhere.json").write_text(json.dumps(one("Celeb-DF-v2/frames/a/0.png")))
     assert len(build(root, "bench", layout="deepfakebench", listing=str(root.parent / "elsewhere.json"))) == 1

@@ -36,13 +36,13 @@ def test_a_table_may_name_a_video_an_image_or_a_folder_of_images(root: Path) -> 
     assert build(root, "mine")["frames/c.1"].digest not in {"", digest}
 
 
-def test_a_table_may_tell_who_is_seen(root: Path) -> None:
+def test_a_table_may_name_the_person(root: Path) -> None:
     (root / "index.csv").write_text("path,label,person\na.mp4,0,anna\nb.mp4,0,anna\nc.mp4,0,\nd.mp4,1,\n")
     rows = build(root, "mine")
     assert {name: row.person for name, row in rows.items()} == {"a": "anna", "b": "anna", "c": "c", "d": "d"}
 
 
-def test_a_table_of_a_spreadsheet_is_read(root: Path) -> None:
+def test_a_table_written_by_a_spreadsheet_is_read(root: Path) -> None:
     (root / "index.csv").write_bytes('\ufeffpath,label\r\n"ä, b.mp4",0\r\n\r\nc.mp4,1\r\n'.encode())
     assert brief(build(root, "mine")) == {"ä, b": (0, "real", "test", ""), "c": (1, "fake", "test", "")}
 
@@ -89,7 +89,7 @@ def test_a_bad_line_of_a_table_is_named(line: str, message: str, root: Path) -> 
         (b"path,label\n", "no videos were found in"),
     ],
 )
-def test_a_file_that_is_no_such_table_is_a_sentence_that_says_what_to_write(content: bytes, message: str, root: Path) -> None:
+def test_a_file_that_is_not_such_a_table_is_one_sentence_with_the_expected_format(content: bytes, message: str, root: Path) -> None:
     (root / "index.csv").write_bytes(content)
     with pytest.raises(LaanetError) as error:
         build(root, "mine")
@@ -118,7 +118,7 @@ def test_without_a_known_person_the_person_is_the_video_id(root: Path) -> None:
         assert all(row.person == name for name, row in rows.items())
 
 
-def test_the_demo_tells_who_is_seen(root: Path) -> None:
+def test_the_demo_names_its_persons(root: Path) -> None:
     lines = ["train/real/a.mp4,0,woman", "train/real/b.mp4,0,woman", "test/real/clouds.mp4,0,", "test/fake/x.mp4,1,"]
     (root / "demo.csv").write_text("\n".join(["path,label,person", *lines]) + "\n")
     rows = build(root, "demo")
@@ -126,7 +126,7 @@ def test_the_demo_tells_who_is_seen(root: Path) -> None:
     assert rows["test/real/clouds"].person == "test/real/clouds"
 
 
-def test_an_index_of_before_persons_is_one_sentence(root: Path) -> None:
+def test_an_index_from_before_persons_were_stored_is_one_sentence(root: Path) -> None:
     (root / "i.csv").write_text("video_id,path,label,method,compression,split,source_id,size_bytes,digest\na,a.mp4,0,real,,test,,1,0\n")
     with pytest.raises(LaanetError, match=r"i\.csv: has no column 'person' .*; rebuild it with 'dvc repro'\.$"):
         read_index(root / "i.csv")

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from laanet_core.demo.cast import Method
 from laanet_core.demo.faceswap import FaceImage, control_points, match_colours, swap_face, triangulate, warp_face
 from laanet_core.demo.tracks import smooth_track, track_face
-from tests.helpers.portraits import ASTRONAUT, ASTRONAUT_FILE, GRACE, GRACE_FILE, Image, points, read_rgb
+from laanet_core.types import Image
+from tests.helpers.portraits import ASTRONAUT, ASTRONAUT_FILE, GRACE, GRACE_FILE, points, read_rgb
 
 METHODS = get_args(Method)
 

@@ -137,7 +137,8 @@ def test_a_file_alone_makes_a_corruption_known_to_the_first_stage(source: Path, 
     shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
     refused = run_code_stage(source, tmp_path)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("error: params.yaml: robustness.corruptions: 'invert' is unknown; choose from block, blur, ")
+    known = ", ".join(CORRUPTIONS)
+    assert refused.stderr.startswith(f"error: params.yaml: robustness.corruptions: 'invert' is unknown; choose from {known}, or ")
     assert len(refused.stderr.splitlines()) == 1
     assert not (tmp_path / "data").exists()
     (folder / "invert.py").write_text(NEW)

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from laanet_core.datasets.index import IndexRow, write_index
 from laanet_core.errors import LaanetError
@@ -22,14 +21,13 @@ from laanet_core.params import Params, load_params
 from laanet_core.quality.bins import write_edges
 from laanet_core.store.csv_io import read_table, write_table
 from laanet_core.store.work_dir import WorkDir
+from laanet_core.types import Image
 from tests.helpers.drawn_face import face_image
 from tests.helpers.paths import ROOT
 from tests.helpers.shards import content_digest
 
 SIZE = 64
 OUTPUTS = ["scores.csv", "frame_scores.csv", "measures.csv", "mask_ssim_bins.csv", "roc.csv", "scoring.json", "metrics.json"]
-
-Image = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")

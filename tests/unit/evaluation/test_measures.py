@@ -11,7 +11,7 @@ from laanet_core.evaluation.scoring import FrameScore, Scoring, frame_scores
 from laanet_core.model.calibration import Calibration
 from laanet_core.params import Params, load_params
 from laanet_core.store.csv_io import write_table
-from tests.helpers.layout_trees import METHODS, build, plant_whole_ffpp
+from tests.helpers.layout_trees import METHODS, build, plant_complete_ffpp
 from tests.helpers.paths import ROOT
 
 SCORING = Scoring("probability", Calibration())
@@ -31,7 +31,7 @@ def params() -> Params:
 def ffpp(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], Frames]:
     """Score table of the test and val videos of FF++ with random logits, one video without a face; and the scores by frame."""
     folder = tmp_path_factory.mktemp("ffpp")
-    plant_whole_ffpp(folder / "ffpp", "c23")
+    plant_complete_ffpp(folder / "ffpp", "c23")
     index = [row for row in build(folder / "ffpp", "ffpp").values() if row.split != "train"]
     generator = np.random.default_rng(1)
     logits = {row.video_id: logits_of(row, generator) for row in index if row.video_id != UNSCORED}

@@ -117,8 +117,8 @@ def test_a_score_at_the_threshold_is_classified_as_fake(threshold: float, accura
 
 @settings(max_examples=100, deadline=None)
 @given(samples(), st.booleans())
-def test_every_weighted_measure_equals_scikit_learns(sample: Sample, whole: bool) -> None:
-    weights = sample.counts if whole else sample.weights
+def test_every_weighted_measure_equals_scikit_learns(sample: Sample, integer: bool) -> None:
+    weights = sample.counts if integer else sample.weights
     assert weighted(sample, weights) == pytest.approx(by_scikit_learn(sample.labels, sample.scores, weights), abs=1e-9)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from laanet_core.datasets.index import IndexRow, write_index
@@ -22,6 +21,7 @@ from laanet_core.reporting.paper.robustness import robustness_table
 from laanet_core.reporting.robustness_view import robustness_view
 from laanet_core.store.csv_io import read_table, write_table
 from laanet_core.store.work_dir import WorkDir
+from laanet_core.types import Image
 from stages.robustness import robustness
 from tests.helpers.drawn_face import face_image
 from tests.helpers.paths import ROOT
@@ -33,8 +33,6 @@ SIZE, SEED = 64, 1
 PLACES = [(0, 0), (0, 1), (7, 0)]
 """Frame and face of each crop of a video."""
 VIDEOS = {**{f"real/{number}": 0 for number in range(4)}, **{f"fake/{number}": 1 for number in range(5)}}
-
-Image = NDArray[np.uint8]
 
 
 def params_of(**changes: object) -> Params:
@@ -183,7 +181,7 @@ def invert_differently(image: Image, part: float, generator: np.random.Generator
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test registers is forgotten afterwards."""
+    """Undo registrations at the end of a test."""
     monkeypatch.setattr(corruptions, "CORRUPTIONS", dict(CORRUPTIONS))
 
 
@@ -251,9 +249,9 @@ def test_an_interrupted_stage_continues_where_it_was(project: Project, monkeypat
     assert len(VIDEOS) - 1 <= len(kept) < 5 * len(VIDEOS)
     aside.rename(last)
     robustness(params_of(), Path())
-    project.measure(params_of(), "whole")
+    project.measure(params_of(), "uninterrupted")
     assert {path: project.items("cut_off")[path] for path in kept} == kept
-    assert table.read_bytes() == project.table("whole").read_bytes()
+    assert table.read_bytes() == project.table("uninterrupted").read_bytes()
 
 
 def test_without_corruptions_the_table_has_no_rows_and_no_network_is_needed(project: Project) -> None:

@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from laanet_core.cli import app
@@ -27,11 +26,10 @@ from laanet_core.explanation.overlay import Colours, overlay
 from laanet_core.media.storage.shards import encode_png, write_shard
 from laanet_core.model import LAANet, load_model, save_model
 from laanet_core.runtime.executor import one_thread
+from laanet_core.types import Image
 from tests.helpers.shards import content_digest
 from tests.unit.explanation.test_grad_cam import PYRAMIDS, face, network
 from tests.unit.model.test_model import plain
-
-Image = NDArray[np.uint8]
 
 
 @pytest.fixture(autouse=True, scope="module")

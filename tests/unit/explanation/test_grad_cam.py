@@ -16,6 +16,7 @@ from laanet_core.model import LAANet
 from laanet_core.model.forward import forward
 from laanet_core.params import ModelParams
 from laanet_core.runtime.executor import one_thread
+from laanet_core.types import Image
 from tests.helpers.drawn_face import face_image
 from tests.unit.model.test_model import params_of, plain
 
@@ -29,8 +30,6 @@ WHERE_READ = [
     (plain("test_resnet"), "backbone.network.layer4"),
     (plain("test_mambaout"), "backbone.network.stages"),
 ]
-
-Image = NDArray[np.uint8]
 
 
 @pytest.fixture(autouse=True, scope="module")

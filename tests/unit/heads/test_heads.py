@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 import signal
 import subprocess
 import sys
@@ -66,8 +67,9 @@ def test_a_head_from_outside_is_trained_logged_saved_scored_and_shown(dataset: P
     params = edge_params(epochs=2)
     run_training(params, dataset, tmp_path)
     rows = rows_of(tmp_path)
-    columns = ["epoch", "step", "loss", "loss_class", "loss_heatmap", "loss_consistency", "loss_edge"]
-    assert list(rows[0]) == [*columns, "learning_rate", "val_loss", "val_auc", "unblended"]
+    heads = [spec.log_column for spec in registered_heads()]
+    assert heads[-1] == "loss_edge"
+    assert list(rows[0]) == ["epoch", "step", "loss", "loss_class", *heads, "learning_rate", "val_loss", "val_auc", "unblended"]
     terms = [float(rows[0][name]) for name in ("loss_class", "loss_heatmap", "loss_consistency", "loss_edge")]
     assert float(rows[0]["loss"]) == pytest.approx(terms[0] + params.lambda1 * terms[1] + 0.5 * terms[3], rel=1e-5)
     assert terms[2] == 0
@@ -115,10 +117,10 @@ def test_a_training_with_a_head_from_outside_resumes_with_the_same_bytes(dataset
     assert not (killed / "out").exists()
     resumed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert "going on at step" in resumed.stderr
-    run_training(edge_params(log_every=4), dataset, tmp_path / "whole")
-    assert bytes_of(killed) == bytes_of(tmp_path / "whole")
+    run_training(edge_params(log_every=4), dataset, tmp_path / "uninterrupted")
+    assert bytes_of(killed) == bytes_of(tmp_path / "uninterrupted")
     curve = "reports/plots/metrics/train/loss_edge.tsv"
-    assert (killed / curve).read_bytes() == (tmp_path / "whole" / curve).read_bytes()
+    assert (killed / curve).read_bytes() == (tmp_path / "uninterrupted" / curve).read_bytes()
 
 
 def test_a_checkpoint_with_a_head_that_is_not_registered_is_one_sentence(
@@ -133,7 +135,9 @@ def test_a_checkpoint_with_a_head_that_is_not_registered_is_one_sentence(
 
 
 def test_an_unknown_head_fails_before_any_work(dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(LaanetError, match=r"^model\.heads: 'nose' is not a registered head; choose among 'heatmap', 'consistency', or"):
+    known = ", ".join(repr(spec.name) for spec in registered_heads())
+    sentence = f"model.heads: 'nose' is not a registered head; choose among {known}, or"
+    with pytest.raises(LaanetError, match=f"^{re.escape(sentence)}"):
         run_training(params_of(model={"heads": ["heatmap", "nose"]}), dataset, tmp_path)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UnknownHeadError, match="'nose'"):
@@ -184,13 +188,14 @@ def test_an_unused_head_changes_no_training(dataset: Path, finished: Path, tmp_p
 
 
 @pytest.mark.parametrize("spec", registered_heads(), ids=lambda spec: spec.name)
-def test_the_weight_of_each_head_is_part_of_the_account_and_a_parameter_of_the_stage(spec: HeadSpec) -> None:
+def test_the_weight_of_each_head_is_in_the_account_and_in_the_parameters_of_the_stage(spec: HeadSpec) -> None:
     stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["train"]
     assert any(is_in(spec.weight, key) for key in stage["params"])
     assert any(is_in(spec.weight, key) for key in [*SECTIONS, *weight_keys()])
-    assert spec.weight_in(params_of()) > 0
+    own = {each.weight.rpartition(".")[2]: 1 for each in registered_heads() if each.weight.startswith("train.head_weights.")}
+    assert spec.weight_in(params_of(head_weights=own)) > 0
 
 
-def test_an_empty_mapping_of_weights_leaves_no_trace_in_the_parameters() -> None:
-    assert "head_weights" not in params_of().model_dump()["train"]
+def test_an_empty_mapping_of_weights_is_left_out_of_the_parameters() -> None:
+    assert "head_weights" not in params_of(head_weights={}).model_dump()["train"]
     assert edge_params().model_dump()["train"]["head_weights"] == {"edge": 0.5}

@@ -162,7 +162,7 @@ def test_a_crop_is_a_square_around_the_face_centre() -> None:
     assert crop_box((-20, 0, 20, 20), 1.5) == (-30, -20, 30, 40)
 
 
-def test_what_lies_outside_the_image_is_its_reflection() -> None:
+def test_a_crop_beyond_the_image_is_filled_by_reflection() -> None:
     image = np.random.default_rng(1).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     padded = np.pad(image, ((25, 25), (25, 25), (0, 0)), mode="reflect")
     assert np.array_equal(crop(image, (-20, -10, 44, 54), 64), padded[15:79, 5:69])
@@ -178,7 +178,7 @@ def test_a_reduced_crop_averages_and_an_enlarged_one_keeps_flat_colour() -> None
 
 
 def frames_folder(folder: Path) -> Path:
-    """What the frames stage writes, for a clip with faces but for one frame, one without, one with two faces, and one that failed."""
+    """Write the output of the frames stage: a clip with faces in two of three frames, one without, one with two faces, and a failed one."""
     pictures = {
         "face": {0: PICTURE, 7: NOISE, 12: np.roll(PICTURE, 9, axis=1)},
         "noise": {0: NOISE, 3: NOISE[::-1]},

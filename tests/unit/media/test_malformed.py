@@ -25,7 +25,7 @@ from laanet_core.params import FramesParams
 from laanet_core.runtime.executor import open_executor
 from laanet_core.store.digests import file_digest, folder_digest, size_of
 from laanet_core.store.work_dir import WorkDir
-from tests.helpers.malformed import Malformed, malformed_files, whole
+from tests.helpers.malformed import Malformed, intact, malformed_files
 from tests.helpers.videos import moving_pictures, write_video
 
 PARAMS = FramesParams(count={"train": 8, "val": 8, "test": 8}, minimum=2)
@@ -96,7 +96,7 @@ def test_the_same_files_are_made_each_time(tmp_path: Path) -> None:
     "script", ["#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{0}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile '{0}'\n"]
 )
 def test_a_script_does_not_open_the_video_that_it_names(tmp_path: Path, script: str) -> None:
-    (tmp_path / "named.ts").write_bytes(whole("transport.ts"))
+    (tmp_path / "named.ts").write_bytes(intact("transport.ts"))
     for place in ("named.ts", str(tmp_path / "named.ts"), f"file:{tmp_path}/named.ts"):
         (tmp_path / "script.mp4").write_text(script.format(place))
         with pytest.raises(UndecodableError, match=r"not in a supported container|Invalid data"), open_source(tmp_path / "script.mp4"):

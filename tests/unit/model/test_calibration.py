@@ -71,7 +71,7 @@ faces = st.lists(st.tuples(st.floats(-30, 30), st.booleans()), min_size=2, max_s
 
 @settings(max_examples=100, deadline=None)
 @given(faces)
-def test_no_bounded_slope_is_likelier(pairs: list[tuple[float, bool]]) -> None:
+def test_no_slope_within_the_bounds_has_a_higher_likelihood(pairs: list[tuple[float, bool]]) -> None:
     logits, fake = np.array([logit for logit, _ in pairs]), np.array([label for _, label in pairs])
     if len(set(fake.tolist())) < 2 or logits.min() == logits.max():
         with pytest.raises(LaanetError):
@@ -110,7 +110,7 @@ def test_overconfident_logits_are_calibrated_on_faces_that_the_fit_has_not_seen(
     assert errors[2] < 0.05
 
 
-def test_classes_that_a_threshold_parts_get_platts_targets_and_nothing_infinite() -> None:
+def test_classes_separated_by_a_threshold_get_platts_targets_and_finite_values() -> None:
     fitted = fit_calibrations([-3, -3, 5, 5, 5], [0, 0, 1, 1, 1], "apart")
     slope, intercept = fitted.platt
     assert sigmoid(slope * np.array([-3.0, 5]) + intercept).tolist() == pytest.approx([1 / 4, 4 / 5])
@@ -118,7 +118,7 @@ def test_classes_that_a_threshold_parts_get_platts_targets_and_nothing_infinite(
 
 
 @pytest.mark.parametrize("factor", [1.0, 1e3, 1e-6])
-def test_slopes_never_leave_their_bounds_and_so_never_turn_the_order_round(factor: float) -> None:
+def test_slopes_stay_within_their_bounds_and_never_reverse_the_order(factor: float) -> None:
     logits = np.linspace(-8, 9, 200) * factor
     for fake in (logits < 0, logits > 0):
         fitted = fit_calibrations(logits, fake, "far")
@@ -143,21 +143,21 @@ def test_slopes_never_leave_their_bounds_and_so_never_turn_the_order_round(facto
 def test_a_slope_at_its_bound_is_explained(slope: float, scale: float, shift: float, temperature: str | None, platt: str | None) -> None:
     logits, fake = drawn(7, 400, slope, -slope)
     logits = logits * scale + shift
-    said = bounds_reached(fit_calibrations(logits, fake, "drawn"), logits, fake)
+    messages = bounds_reached(fit_calibrations(logits, fake, "drawn"), logits, fake)
     starts = [f"{name} is at its bound of {why}" for name, why in (("temperature", temperature), ("Platt's slope", platt)) if why]
-    assert [sentence[: len(start)] for sentence, start in zip(said, starts, strict=True)] == starts
+    assert [sentence[: len(start)] for sentence, start in zip(messages, starts, strict=True)] == starts
 
 
-def test_scores_without_information_are_called_so() -> None:
+def test_scores_without_information_are_reported() -> None:
     logits, fake = np.tile([-1.0, 0.5, 2.0, 3.0], 20), np.repeat([True, False], 40)
-    said = bounds_reached(fit_calibrations(logits, fake, "drawn"), logits, fake)
+    messages = bounds_reached(fit_calibrations(logits, fake, "drawn"), logits, fake)
     why = "the scores carry no information about the label (the AUC of these faces is 0.500)."
-    assert said == [f"temperature is at its bound of 100: {why}", f"Platt's slope is at its bound of 0.01: {why}"]
+    assert messages == [f"temperature is at its bound of 100: {why}", f"Platt's slope is at its bound of 0.01: {why}"]
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.permutations(range(50)))
-def test_the_order_of_faces_changes_no_digit(order: list[int]) -> None:
+def test_the_order_of_faces_does_not_change_the_fit(order: list[int]) -> None:
     logits, fake = drawn(5, 50, 0.5, 0)
     assert fit_calibrations(logits[order], fake[order], "drawn") == fit_calibrations(logits, fake, "drawn")
 
@@ -174,7 +174,7 @@ def test_the_order_of_faces_changes_no_digit(order: list[int]) -> None:
         ([2.0, 2.0], [0, 1], "all logits are 2"),
     ],
 )
-def test_what_cannot_be_fitted_is_one_sentence(logits: list[float], labels: list[int], words: str) -> None:
+def test_input_that_cannot_be_fitted_is_one_sentence(logits: list[float], labels: list[int], words: str) -> None:
     with pytest.raises(LaanetError, match=f"^calibration: {words}"):
         fit_calibrations(logits, labels, "nothing")
 
@@ -201,7 +201,7 @@ def test_a_checkpoint_keeps_its_calibrations(checkpoint: Path, tmp_path: Path) -
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
 
 
-def test_a_checkpoint_of_before_there_were_calibrations_has_none(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_an_earlier_version_has_no_calibrations(checkpoint: Path, tmp_path: Path) -> None:
     with safe_open(checkpoint, framework="pt") as file:
         described = json.loads(file.metadata()["laanet"])
     assert described.pop("calibrations") is None
@@ -210,7 +210,7 @@ def test_a_checkpoint_of_before_there_were_calibrations_has_none(checkpoint: Pat
     assert load_model(tmp_path / "old.safetensors").calibrations is None
 
 
-def test_the_calibration_asked_for_is_the_one_used(checkpoint: Path) -> None:
+def test_the_requested_calibration_is_used(checkpoint: Path) -> None:
     model = load_model(checkpoint)
     assert pick_calibration(model.calibrations, "none", checkpoint) == (1, 0)
     with pytest.raises(LaanetError, match=r"'platt', but .*model\.safetensors has no calibration; fit one with 'laanet calibrate' or set"):
@@ -226,20 +226,20 @@ def test_the_calibration_asked_for_is_the_one_used(checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda told: told["platt"].update(slope=-1),
-        lambda told: told["platt"].update(slope=0),
-        lambda told: told["temperature"].update(slope=1e9),
-        lambda told: told["temperature"].update(slope=math.nan),
-        lambda told: told["platt"].update(intercept=math.inf),
-        lambda told: told["platt"].update(intercept=1e12),
-        lambda told: told["platt"].update(intercept=[0]),
-        lambda told: told["platt"].update(more=0),
-        lambda told: told.update(platt=None),
-        lambda told: told.update(source="x" * 10_000),
-        lambda told: told.update(source={}),
-        lambda told: told.update(n_real=-1),
-        lambda told: told.pop("n_fake"),
-        lambda told: told.update(code="import os"),
+        lambda stored: stored["platt"].update(slope=-1),
+        lambda stored: stored["platt"].update(slope=0),
+        lambda stored: stored["temperature"].update(slope=1e9),
+        lambda stored: stored["temperature"].update(slope=math.nan),
+        lambda stored: stored["platt"].update(intercept=math.inf),
+        lambda stored: stored["platt"].update(intercept=1e12),
+        lambda stored: stored["platt"].update(intercept=[0]),
+        lambda stored: stored["platt"].update(more=0),
+        lambda stored: stored.update(platt=None),
+        lambda stored: stored.update(source="x" * 10_000),
+        lambda stored: stored.update(source={}),
+        lambda stored: stored.update(n_real=-1),
+        lambda stored: stored.pop("n_fake"),
+        lambda stored: stored.update(code="import os"),
     ],
 )
 def test_an_absurd_calibration_is_refused_in_one_sentence(change: Callable[[Any], None], checkpoint: Path, tmp_path: Path) -> None:
@@ -271,22 +271,23 @@ def validation_of(model: LAANet, dataset: Path, params: Params) -> tuple[Floats,
 
 
 @pytest.mark.parametrize("name", ["model", "last"])
-def test_training_calibrates_what_it_keeps_on_its_own_validation(name: str, dataset: Path, finished: Path) -> None:
+def test_training_calibrates_its_checkpoint_on_its_validation_split(name: str, dataset: Path, finished: Path) -> None:
     model = load_model(finished / f"out/{name}.safetensors")
     found = model.calibrations
     assert found is not None
-    wanted = fit_calibrations(*validation_of(model, dataset, params_of()), "pseudo-fakes of the val split of demo")
-    assert found[2:] == wanted[2:]
-    assert found.platt == pytest.approx(wanted.platt, rel=1e-3)
-    assert found.temperature == pytest.approx(wanted.temperature, rel=1e-3)
+    expected = fit_calibrations(*validation_of(model, dataset, params_of()), "pseudo-fakes of the val split of demo")
+    assert found[2:] == expected[2:]
+    assert found.platt == pytest.approx(expected.platt, rel=1e-3)
+    assert found.temperature == pytest.approx(expected.temperature, rel=1e-3)
 
 
 def test_training_whose_calibration_is_at_its_bound_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     logits = torch.linspace(-3, 3, 40, dtype=torch.float64)
     calibrations_of(Validation(0.7, 0.0, logits, (logits < 0).double()), params_of())
-    said = capsys.readouterr().err
+    messages = capsys.readouterr().err
     assert (
-        "train: calibration on pseudo-fakes of the val split of demo: temperature is at its bound of 100: the scores are inverted" in said
+        "train: calibration on pseudo-fakes of the val split of demo: temperature is at its bound of 100: the scores are inverted"
+        in messages
     )
 
 
@@ -297,7 +298,7 @@ def test_training_on_the_fakes_of_a_data_set_says_so(dataset: Path, tmp_path: Pa
     assert found.source == "fakes of the val split of demo"
 
 
-def test_training_whose_validation_tells_nothing_ends_without_a_calibration(
+def test_training_with_uninformative_validation_has_no_calibration(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Black val crops blended with themselves stay black, and every image has the same logit."""

@@ -1,4 +1,4 @@
-"""ONNX files: the same outputs as the network, whatever its parts; and what is refused."""
+"""ONNX files: the same outputs as the network, for every architecture; and refused inputs."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def test_onnx_gives_torchs_outputs_for_any_batch(tmp_path: Path, params: ModelPa
     images = torch.randn(3, 3, 64, 64)
     with torch.no_grad():
         expected = [tensor.numpy() for tensor in model.named_outputs(model(images)).values()]
-    for found, wanted in zip(session.run(None, {"images": images.numpy()}), expected, strict=True):
-        assert found.shape == wanted.shape
-        assert np.abs(found - wanted).max() < 1e-4 * np.abs(wanted).max()
+    for found, reference in zip(session.run(None, {"images": images.numpy()}), expected, strict=True):
+        assert found.shape == reference.shape
+        assert np.abs(found - reference).max() < 1e-4 * np.abs(reference).max()
 
 
-def test_the_command_says_no_more_than_the_difference_and_the_file_says_what_it_is(tmp_path: Path) -> None:
+def test_the_command_prints_only_the_difference_and_the_file_has_a_description(tmp_path: Path) -> None:
     model = checkpoint(tmp_path / "model.safetensors", plain("test_vit"))
     done = CliRunner().invoke(app, ["export", f"{tmp_path}/model.safetensors", f"{tmp_path}/model.onnx", "--image-size", "96"])
     assert (done.exit_code, done.stderr, done.stdout.count("\n")) == (0, "", 1)
@@ -75,7 +75,7 @@ def test_the_command_says_no_more_than_the_difference_and_the_file_says_what_it_
     assert str(ROOT).encode() not in (tmp_path / "model.onnx").read_bytes()
 
 
-def test_a_file_that_differs_is_never_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_with_other_outputs_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint(tmp_path / "model.safetensors", plain("test_vit"))
     export_bytes = export._onnx_bytes
 
@@ -98,7 +98,7 @@ def test_a_file_that_differs_is_never_left(tmp_path: Path, monkeypatch: pytest.M
         ("model.onnx", None, ["--image-size", "100"], "multiples of 32"),
     ],
 )
-def test_what_cannot_be_exported_is_one_line(tmp_path: Path, out: str, size: int | None, option: list[str], words: str) -> None:
+def test_an_export_that_is_impossible_is_one_line(tmp_path: Path, out: str, size: int | None, option: list[str], words: str) -> None:
     checkpoint(tmp_path / "given.safetensors", params_of("test_efficientnet"), size)
     done = CliRunner().invoke(app, ["export", str(tmp_path / "given.safetensors"), str(tmp_path / out), *option])
     assert done.exit_code == 1

@@ -1,4 +1,4 @@
-"""The network as it scores: the logits of the network itself, whatever it is made of."""
+"""Fused batch norms: the network used for scoring has the same logits as the original, for every architecture."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,7 +38,7 @@ VARIANTS = {
 
 
 def network(**changes: object) -> LAANet:
-    """A network whose batch norms do something, with features of a size that they have in practice."""
+    """A network with non-trivial batch norms and features of realistic magnitude."""
     values = load_params(ROOT / "presets/demo.yaml").model.model_dump()
     values |= {"backbone": "test_efficientnet", "pretrained": False, "drop_path": 0, **changes}
     torch.manual_seed(0)
@@ -69,8 +69,8 @@ def logits(model: LAANet) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
-def test_its_logits_are_those_of_the_network_but_for_rounding(changes: Mapping[str, object]) -> None:
-    """In double precision to 1e-12; in single precision as near to that as the network itself, whose own rounding depends on its depth."""
+def test_fused_logits_equal_those_of_the_network_within_rounding(changes: Mapping[str, object]) -> None:
+    """In double precision to 1e-12; in single precision with an error comparable to the rounding error of the original network."""
     model = network(**changes)
     single, fast = logits(model), logits(fuse_batch_norms(model, SIZE))
     double = logits(model.double())
@@ -81,14 +81,14 @@ def test_its_logits_are_those_of_the_network_but_for_rounding(changes: Mapping[s
 
 
 @pytest.mark.parametrize(("changes", "left"), [({}, 0), ({"backbone": "resnet50"}, 0), ({"backbone": "resnetv2_50"}, 17)])
-def test_batch_norms_that_follow_a_convolution_alone_are_part_of_it(changes: Mapping[str, object], left: int) -> None:
-    """In a ResNet of the second version, the norm before each of 16 blocks and the last one read sums, which are no convolution's."""
+def test_batch_norms_are_fused_if_they_are_the_only_reader_of_a_convolution(changes: Mapping[str, object], left: int) -> None:
+    """In a ResNetV2, the norm before each of the 16 blocks and the last norm follow a sum instead of a convolution, and are not fused."""
     model = network(**changes)
     assert len(batch_norms(fuse_batch_norms(model, SIZE))) == left < len(batch_norms(model))
 
 
-def test_a_batch_norm_stays_where_something_else_reads_its_convolution() -> None:
-    """Where two read one convolution's result, one of the two would see what it must not."""
+def test_a_batch_norm_is_not_fused_if_another_layer_reads_its_convolution() -> None:
+    """If another layer reads the output of the convolution too, fusing the norm would change the input of that layer."""
 
     class Both(nn.Module):
         def __init__(self) -> None:
@@ -107,7 +107,7 @@ def test_a_batch_norm_stays_where_something_else_reads_its_convolution() -> None
     assert logits(fuse_batch_norms(model, SIZE)).numpy() == pytest.approx(logits(model).numpy(), rel=1e-5, abs=1e-5)
 
 
-def test_it_has_no_auxiliary_head_and_the_network_stays_as_it_is() -> None:
+def test_the_fused_network_has_no_auxiliary_heads_and_the_original_is_unchanged() -> None:
     model = network()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     scorer = fuse_batch_norms(model, SIZE)
@@ -118,7 +118,7 @@ def test_it_has_no_auxiliary_head_and_the_network_stays_as_it_is() -> None:
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in scorer.modules())
 
 
-def test_a_score_on_a_cpu_depends_on_no_more_than_its_pair(tmp_path: Path) -> None:
+def test_a_score_on_a_cpu_does_not_depend_on_the_batch_beyond_its_pair(tmp_path: Path) -> None:
     scorer = fuse_batch_norms(network(), SIZE)
     images = [np.ascontiguousarray(face.permute(1, 2, 0).numpy()) for face in faces(5)]
     write_shard(tmp_path / "five.tar", [(f"v/{number:06d}.png", encode_png(image)) for number, image in enumerate(images)])

@@ -178,7 +178,7 @@ def test_a_plain_classifier_drops_out_and_takes_sides_that_no_pyramid_would() ->
         (SAME, {"padded_for": 10**9}, "1000000000x1000000000"),
     ],
 )
-def test_a_backbone_that_will_not_do_is_one_sentence(backbone: str, changes: dict[str, Any], words: str) -> None:
+def test_an_unsuitable_backbone_is_one_sentence(backbone: str, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(LaanetError, match=words):
         LAANet(params_of(backbone, **changes))
 
@@ -192,7 +192,7 @@ def test_a_backbone_that_will_not_do_is_one_sentence(backbone: str, changes: dic
         (params_of("inception_v4", drop_path=0), 224, "F2 are 160x54x54 for 224x224"),
     ],
 )
-def test_a_size_that_the_network_does_not_take_is_one_sentence(params: ModelParams, size: int, words: str) -> None:
+def test_an_unsupported_image_size_is_one_sentence(params: ModelParams, size: int, words: str) -> None:
     with torch.device("meta"), pytest.raises(LaanetError, match=words):
         LAANet(params)(torch.zeros(1, 3, size, size))
 
@@ -313,7 +313,7 @@ def test_missing_weights_are_one_sentence(tmp_path: Path) -> None:
         build_model(params_of("tf_efficientnet_lite0"), tmp_path)
 
 
-def test_the_packaged_lite0_weights_know_a_cat_and_a_cup(assets: Path) -> None:
+def test_the_packaged_lite0_weights_recognise_a_cat_and_a_cup(assets: Path) -> None:
     from skimage import data
     from skimage.transform import resize
 
@@ -366,9 +366,9 @@ def test_normalise_is_x_minus_mean_over_deviation(trained: LAANet) -> None:
     ],
     ids=["channels last", "one image", "grey", "floating point"],
 )
-def test_images_that_are_no_batch_of_rgb_bytes_are_one_sentence(trained: LAANet, pixels: Tensor, found: str) -> None:
-    wanted = f"images: {found}; give RGB from 0 to 255 as torch.uint8 of shape (B, 3, H, W)."
-    with pytest.raises(LaanetError, match=f"^{re.escape(wanted)}$"):
+def test_images_that_are_not_a_batch_of_rgb_bytes_are_one_sentence(trained: LAANet, pixels: Tensor, found: str) -> None:
+    sentence = f"images: {found}; give RGB from 0 to 255 as torch.uint8 of shape (B, 3, H, W)."
+    with pytest.raises(LaanetError, match=f"^{re.escape(sentence)}$"):
         trained.normalise(pixels)
 
 
@@ -377,7 +377,7 @@ def test_images_that_are_no_batch_of_rgb_bytes_are_one_sentence(trained: LAANet,
     [torch.zeros(2, 64, 64, 3), torch.zeros(3, 64, 64), torch.zeros(2, 3, 64, 64, dtype=torch.uint8)],
     ids=["channels last", "one image", "not normalised"],
 )
-def test_the_network_refuses_what_normalise_did_not_make(trained: LAANet, images: Tensor) -> None:
+def test_the_network_refuses_images_that_were_not_normalised(trained: LAANet, images: Tensor) -> None:
     found = f"images: {images.dtype} of shape {tuple(images.shape)}; give model.normalise(images)"
     with pytest.raises(LaanetError, match=re.escape(found)):
         trained(images)
@@ -391,7 +391,7 @@ def test_another_process_writes_the_same_bytes(trained: LAANet, tmp_path: Path) 
     assert hashlib.sha256(first.read_bytes()).digest() == hashlib.sha256(second.read_bytes()).digest()
 
 
-def test_files_that_are_no_checkpoint_are_one_sentence(trained: LAANet, tmp_path: Path) -> None:
+def test_files_that_are_not_a_checkpoint_are_one_sentence(trained: LAANet, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     with pytest.raises(LaanetError, match="not found"):
         load_model(path)

@@ -1,4 +1,4 @@
-"""Published checkpoints: the importer, the reference's values (../shared/golden/README.md), and files that are none."""
+"""Published checkpoints: the importer, the reference's values (../shared/golden/README.md), and invalid files."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_an_imported_checkpoint_knows_its_padding_input_and_size(published: LAAN
     assert not published.training
 
 
-def test_what_was_written_under_the_published_names_comes_back(tmp_path: Path) -> None:
+def test_weights_written_under_the_published_names_are_read_back(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = LAANet(PUBLISHED).double()
     for statistic in model.buffers():
@@ -149,7 +149,7 @@ def test_block_6_pads_at_384_as_it_would_at_380() -> None:
     assert not torch.allclose(expected, at_384, atol=0.1)
 
 
-# --- what is refused
+# --- refused files
 
 
 def entry(name: str, change: Callable[[Tensor], Any]) -> Callable[[State], State]:
@@ -217,7 +217,7 @@ class Hostile:
         return Path.touch, (self.path,)
 
 
-def test_nothing_in_a_hostile_file_is_run(small: State, tmp_path: Path) -> None:
+def test_no_code_in_a_hostile_file_is_run(small: State, tmp_path: Path) -> None:
     (folder := tmp_path / "files").mkdir()
     trap = tmp_path / "trap"
     torch.save({"epoch": Hostile(trap), "state_dict": small, "optimizer": {}}, folder / "official.pth")
@@ -279,7 +279,7 @@ def test_another_kind_of_output_is_refused(tmp_path: Path, out: str, image_size:
         import_official(tmp_path / "official.pth", tmp_path / out, image_size)
 
 
-def test_the_command_says_it_in_one_line_without_a_traceback(tmp_path: Path) -> None:
+def test_the_command_reports_an_error_in_one_line_without_a_traceback(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["import-checkpoint", str(tmp_path / "none.pth"), str(tmp_path / "model.safetensors")])
     assert done.exit_code == 1
     reason = "no published checkpoint (No such file or directory); give the file that the authors published."

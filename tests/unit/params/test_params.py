@@ -45,7 +45,7 @@ def test_the_paper_preset_is_the_papers_recipe() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "words"),
     [
         ({"crops.sise": 384}, ["crops.sise", "unknown"]),
         ({"crops.size": 100}, ["crops.size", "multiple of 32", "100"]),
@@ -60,12 +60,12 @@ def test_the_paper_preset_is_the_papers_recipe() -> None:
         ({"datasets": {}}, ["datasets"]),
     ],
 )
-def test_a_wrong_parameter_is_one_sentence_with_key_and_value(tmp_path: Path, change: dict[str, Any], said: list[str]) -> None:
+def test_a_wrong_parameter_is_one_sentence_with_key_and_value(tmp_path: Path, change: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(LaanetError) as error:
         load_params(written(tmp_path, change))
     message = str(error.value)
     assert "\n" not in message
-    for word in ["params.yaml", *said]:
+    for word in ["params.yaml", *words]:
         assert word in message
 
 

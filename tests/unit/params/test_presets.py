@@ -44,12 +44,12 @@ def test_without_own_data_sets_the_preset_is_in_place_byte_for_byte(project: Pat
     done = preset("paper")
     assert (done.exit_code, done.stderr) == (0, "")
     assert (project / "params.yaml").read_bytes() == (project / "presets/paper.yaml").read_bytes()
-    said = done.stdout.splitlines()
-    assert "lambda2: 1.0 -> 100.0" in said
-    assert "crops.detector: retinaface_mobilenet -> retinaface_resnet50" in said
-    assert "train.ema: 0.98 -> null" in said
-    assert not any(line.startswith(("seed:", "crops.enlarge:")) for line in said)
-    assert {line for line in said if line.startswith("datasets.")} == {
+    lines = done.stdout.splitlines()
+    assert "lambda2: 1.0 -> 100.0" in lines
+    assert "crops.detector: retinaface_mobilenet -> retinaface_resnet50" in lines
+    assert "train.ema: 0.98 -> null" in lines
+    assert not any(line.startswith(("seed:", "crops.enlarge:")) for line in lines)
+    assert {line for line in lines if line.startswith("datasets.")} == {
         *(f"datasets.{name}: added" for name in ("ffpp", "cdf2", "dfd", "dfdc", "dfdcp", "dfw")),
         "datasets.demo: removed",
     }

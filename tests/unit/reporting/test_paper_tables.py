@@ -227,7 +227,7 @@ def corrupted(dataset: str, corruption: str, severity: int, auc: float | str) ->
     return {"dataset": dataset, "corruption": corruption, "severity": str(severity), "n_real": "7", "n_fake": "8", **measures}
 
 
-def test_table_2_has_the_mean_over_the_severities_beside_the_papers_figure(tmp_path: Path) -> None:
+def test_table_2_has_the_mean_over_the_severities_next_to_the_papers_value(tmp_path: Path) -> None:
     rows = [corrupted("ffpp", "none", 0, 0.99), *(corrupted("ffpp", "noise", severity, 1 - severity / 10) for severity in range(1, 6))]
     rows += [corrupted("ffpp", "blur", 1, 0.9), corrupted("ffpp", "blur", 2, ""), corrupted("cdf2", "block", 1, 0.2)]
     found = {item.corruption: item for item in robustness_table(rows, PAPER) if item.row == "Ours"}
@@ -260,7 +260,7 @@ def test_table_2_ends_with_corruptions_that_the_paper_does_not_have(tmp_path: Pa
     assert len(lines) == len(without) + len(others)
 
 
-def test_corruptions_of_another_data_set_stand_beside_no_figure_of_the_paper() -> None:
+def test_corruptions_of_another_data_set_are_not_compared_with_the_paper() -> None:
     found = [
         item for item in robustness_table([corrupted("demo", "noise", 3, 0.6)], DEMO) if (item.row, item.corruption) == ("Ours", "noise")
     ]

@@ -26,7 +26,7 @@ with Progress(label, int(total), done=740) as progress:
 
 
 def shown(label: str, total: int, note: str, width: int) -> list[str]:
-    """The lines that a pseudo-terminal of this many columns is given, without colours and movements of the cursor."""
+    """The lines written to a pseudo-terminal of `width` columns, without colours and cursor movements."""
     ours, theirs = pty.openpty()
     subprocess.run(["stty", "cols", str(width), "rows", "24"], stdin=theirs, check=True)
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"TERM": "xterm-256color"}
@@ -60,5 +60,5 @@ def test_counts_and_times_are_not_truncated_at_80_columns(label: str, note: str,
     assert note[:6] in lines[-1]
 
 
-def test_a_wide_terminal_shows_the_whole_note() -> None:
+def test_a_wide_terminal_shows_the_complete_note() -> None:
     assert NOTES[1] in shown(LABEL, 741, NOTES[1], 250)[-1]

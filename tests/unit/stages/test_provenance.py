@@ -55,7 +55,7 @@ def test_an_unchanged_project_has_its_revision_and_hashes(project: Path, params:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", found.made)
 
 
-def test_what_differs_is_named_but_for_what_the_pipeline_itself_writes(project: Path, params: Params) -> None:
+def test_changed_files_are_listed_except_those_written_by_the_pipeline(project: Path, params: Params) -> None:
     (project / "code.py").write_text("a = 2\n")
     (project / "new é.py").write_text("")
     (project / "dvc.lock").write_text(LOCK + "\n")
@@ -100,7 +100,7 @@ def test_a_commit_without_readable_parameters_is_a_gap(project: Path, params: Pa
     )
 
 
-def test_without_git_or_lock_it_says_so(tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_git_repository_or_lock_is_reported(tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     found = collect_provenance(params, tmp_path)
     assert found.revision is None

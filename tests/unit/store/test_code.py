@@ -96,7 +96,7 @@ def toy_key(folder: Path, files: dict[str, str]) -> str:
 
 
 def python(program: str, *path: Path) -> str:
-    """What a program prints that finds packages in some folders."""
+    """Output of a program that is run with these folders on the import path."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-P", "-c", program]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
@@ -118,7 +118,7 @@ def python(program: str, *path: Path) -> str:
         ("apart.py", "X = 1", "X = 2"),
     ],
 )
-def test_what_cannot_change_the_result_does_not_count(tmp_path: Path, name: str, old: str, new: str) -> None:
+def test_edits_that_cannot_change_a_result_do_not_change_the_key(tmp_path: Path, name: str, old: str, new: str) -> None:
     assert old in TOY[name]
     assert toy_key(tmp_path, TOY) == toy_key(tmp_path, {**TOY, name: TOY[name].replace(old, new)})
 
@@ -146,7 +146,7 @@ def test_what_cannot_change_the_result_does_not_count(tmp_path: Path, name: str,
         ("task.py", "return 1", "return 2"),
     ],
 )
-def test_everything_that_is_reached_counts(tmp_path: Path, name: str, old: str, new: str) -> None:
+def test_edits_of_used_code_change_the_key(tmp_path: Path, name: str, old: str, new: str) -> None:
     assert old in TOY[name]
     assert toy_key(tmp_path, TOY) != toy_key(tmp_path, {**TOY, name: TOY[name].replace(old, new)})
 

@@ -134,7 +134,7 @@ def test_the_signal_is_known_even_if_another_thread_collects_the_process_first(
     noted_at: dict[int, float] = {}
 
     def late(self: popen_fork.Popen, flag: int = os.WNOHANG) -> int | None:
-        """Return what a thread sees between another thread's collection of the exit code from the kernel and its storing of it."""
+        """Return None for 0.2 s after the exit code was collected, as if another thread had collected but not yet stored it."""
         code = poll(self, flag)
         noted = noted_at.setdefault(self.pid, time.monotonic() + 0.2) if code is not None else 0
         return None if time.monotonic() < noted else code

@@ -33,12 +33,12 @@ DIRECT = {
     "laanet_core/store/csv_io.py": "within `replacing`",
     "laanet_core/cli/running.py": "the file of a lock",
 }
-"""Modules that open files for writing or rename them, and why they may."""
+"""Modules that may open files for writing or rename them -> reason."""
 WRITING_CALLS = {"imwrite", "save_file", "copyfile", "copy2", "move", "rename", "os.replace", "write_text", "write_bytes"}
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_name_that_is_a_link_becomes_a_file_of_its_own(name: str, tmp_path: Path) -> None:
+def test_writing_to_a_hard_link_replaces_it_by_a_separate_file(name: str, tmp_path: Path) -> None:
     cached = tmp_path / "cached"
     cached.write_text("precious")
     cached.chmod(0o444)
@@ -56,7 +56,7 @@ def test_a_symbolic_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "cached").read_text() == "precious"
 
 
-def test_a_write_that_fails_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_existing_file_unchanged_and_no_others(tmp_path: Path) -> None:
     path = tmp_path / "output"
     path.write_text("old")
 
@@ -71,7 +71,7 @@ def test_a_write_that_fails_leaves_what_was_there_and_nothing_else(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["output"]
 
 
-def test_an_error_names_the_file_that_was_asked_for_and_not_its_temporary_name(tmp_path: Path) -> None:
+def test_an_error_names_the_requested_file_and_not_its_temporary_name(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="Is a directory") as found:
         write_text(tmp_path / "folder", "new")
@@ -81,7 +81,7 @@ def test_an_error_names_the_file_that_was_asked_for_and_not_its_temporary_name(t
     )
 
 
-def test_an_error_of_the_program_is_no_sentence_about_a_place() -> None:
+def test_an_error_of_the_program_is_not_reported_as_an_unusable_location() -> None:
     assert describe_os_error(FileNotFoundError(2, "No such file or directory", "x"), "here") is None
     assert describe_os_error(OSError("text"), "here") is None
 

@@ -13,7 +13,8 @@ from laanet_core.demo import faceswap
 from laanet_core.demo.cast import Method
 from laanet_core.demo.faceswap import FaceImage, control_points, swap_face, triangulate
 from laanet_core.synthesis.mask_estimate import MaskEstimate, draw_mask, estimate_mask
-from tests.helpers.portraits import ASTRONAUT, ASTRONAUT_FILE, GRACE, GRACE_FILE, Array, Image, points, read_rgb
+from laanet_core.types import Image
+from tests.helpers.portraits import ASTRONAUT, ASTRONAUT_FILE, GRACE, GRACE_FILE, Array, points, read_rgb
 
 SIZE = 224
 

@@ -350,7 +350,7 @@ def official_targets(mask: NDArray[np.float64]) -> tuple[NDArray[np.float64], ND
 
 
 def run_through(inside: NDArray[np.bool_], place: int) -> int:
-    """Length of the run of True through an index, 1 if it is False."""
+    """Length of the run of True values that contains index `place`; 1 if the value there is False."""
     first = last = place
     while inside[place] and first > 0 and inside[first - 1]:
         first -= 1

@@ -1,4 +1,4 @@
-"""Several processes under torchrun learn what one process learns."""
+"""Training in several processes under torchrun gives the losses and weights of training in one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.helpers.training_set import params_of
 pytestmark = pytest.mark.slow
 
 EXACT = {"dropout": 0, "drop_path": 0}
-"""Random draws differ from process to process; without them all else must agree."""
+"""Random draws of these layers differ between processes; without them the results must agree."""
 
 
 def run(params: Params, dataset: Path, out: Path, processes: int) -> str:
-    """A whole training by `processes` gloo processes on the CPU."""
+    """Run a complete training in `processes` gloo processes on the CPU; returns its stderr."""
     out.mkdir()
     (out / "params.json").write_text(params.model_dump_json())
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
@@ -37,9 +37,9 @@ def run(params: Params, dataset: Path, out: Path, processes: int) -> str:
 
 
 @pytest.mark.parametrize("recipe", ["paper", "official"])
-def test_two_processes_get_the_losses_of_one(dataset: Path, tmp_path: Path, recipe: str) -> None:
+def test_two_processes_give_the_losses_of_one(dataset: Path, tmp_path: Path, recipe: str) -> None:
     params = params_of(model=EXACT, epochs=2, batch_size=8, learning_rate=3e-6, peak_learning_rate=3e-6, recipe=recipe, ema=0.9)
-    said = [run(params, dataset, tmp_path / str(count), count) for count in (1, 2)]
+    outputs = [run(params, dataset, tmp_path / str(count), count) for count in (1, 2)]
     logs = [list(csv.DictReader((tmp_path / str(count) / "reports/log.csv").open())) for count in (1, 2)]
     for alone, together in zip(*logs, strict=True):
         for column in ("loss", "loss_class", "loss_heatmap", "loss_consistency", "val_loss"):
@@ -47,7 +47,7 @@ def test_two_processes_get_the_losses_of_one(dataset: Path, tmp_path: Path, reci
     first, second = (load_file(tmp_path / str(count) / "out/last.safetensors") for count in (1, 2))
     for name, value in first.items():
         torch.testing.assert_close(second[name], value, rtol=1e-3, atol=1e-4, msg=name)
-    assert said[1].count("train: 0/6 ") == 1, "only one process reports progress"
+    assert outputs[1].count("train: 0/6 ") == 1, "only one process reports progress"
 
 
 def test_the_number_of_processes_is_a_whole_number(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Training on a GPU: bf16, fused Adam, the same losses as on a CPU up to the precision, pairs alike."""
+"""Training on a GPU: bf16, fused Adam, the same losses as on a CPU within precision, and the same pairs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/dev/nvidia0").exis
 
 
 def first_epoch(dataset: Path, out: Path, gpu: bool, **changes: Any) -> dict[str, float]:
-    """The first row of the log of a training in a process of its own."""
+    """The first row of the log of a training in a separate process."""
     out.mkdir()
     (out / "params.json").write_text(params_of(model={"dropout": 0, "drop_path": 0}, epochs=1, **changes).model_dump_json())
     environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"} if gpu else dict(os.environ)
@@ -34,7 +34,7 @@ def first_epoch(dataset: Path, out: Path, gpu: bool, **changes: Any) -> dict[str
 @pytest.mark.parametrize(
     "changes", [{}, {"compile": True}, {"recompute": True, "ema": 0.9, "clip_norm": 1.0}], ids=["plain", "compile", "options"]
 )
-def test_a_gpu_learns_what_a_cpu_learns(dataset: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_training_on_a_gpu_gives_the_losses_of_a_cpu(dataset: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     slow = {"learning_rate": 1e-6, "peak_learning_rate": 1e-6, **changes}
     cpu = first_epoch(dataset, tmp_path / "cpu", False, **{**slow, "compile": False})
     gpu = first_epoch(dataset, tmp_path / "gpu", True, **slow)
@@ -46,7 +46,7 @@ def test_a_gpu_learns_what_a_cpu_learns(dataset: Path, tmp_path: Path, changes: 
 
 @pytest.mark.parametrize("method", ["sbi", "bi"])
 def test_pairs_made_on_a_gpu_are_those_made_on_a_cpu_within_rounding(dataset: Path, tmp_path: Path, method: str) -> None:
-    """Every draw is the same; kernels round in their own ways. In a process of its own, which sees the GPU."""
+    """All random draws are the same; only rounding differs. Runs in a separate process, which can see the GPU."""
     values = params_of().model_dump()
     values["synthesis"]["method"] = method
     (tmp_path / "params.json").write_text(json.dumps(values))

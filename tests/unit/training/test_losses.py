@@ -1,4 +1,4 @@
-"""The losses against numbers worked out by hand and by other means."""
+"""The losses compared with values computed by hand and by independent code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tensors_of(output: Output) -> list[torch.Tensor]:
 
 
 def drawn(seed: int, spread: float = 1.0) -> tuple[Output, BatchTargets]:
-    """Outputs for four images, drawn with a spread, and what is known of them; leaves that ask for gradients."""
+    """Random outputs (leaf tensors that require gradients) for four images, with standard deviation `spread`, and their targets."""
     generator = torch.Generator().manual_seed(seed)
     shapes = ((4,), (4, 1, 6, 6), (4, 256, 6, 6))
     logit, heatmap, embedding = ((spread * torch.randn(shape, generator=generator)).requires_grad_() for shape in shapes)
@@ -76,7 +76,7 @@ def test_focal_loss_and_its_gradient_are_finite_for_extreme_logits() -> None:
 
 
 def official_focal_loss(logits: NDArray[np.float64], heatmap: NDArray[np.float64], gamma: float) -> tuple[float, int]:
-    """The sum over pixels of the official heat-map loss, and the number of positives, pixel by pixel."""
+    """The official heat-map loss summed over pixels, and the number of positives, computed pixel by pixel."""
     total, positives = 0.0, 0
     for logit, value in zip(logits.ravel().tolist(), heatmap.ravel().tolist(), strict=True):
         p = min(max(float(expit(logit)), 1e-4), 1 - 1e-4)
@@ -104,7 +104,7 @@ def test_official_heat_map_loss_without_positives_is_divided_by_1() -> None:
     assert found.item() == pytest.approx(official_focal_loss(logits, heatmap, 2)[0], rel=1e-12)
 
 
-def test_official_heat_map_loss_of_two_processes_averages_to_that_of_the_whole_batch_with_the_mean_of_their_positives() -> None:
+def test_official_heat_map_loss_of_two_processes_averages_to_that_of_the_complete_batch_with_the_mean_of_their_positives() -> None:
     random = np.random.default_rng(3)
     logits, heatmap = torch.tensor(random.normal(0, 2, (4, 1, 6, 6))), torch.tensor(random.choice([0.0, 0.5, 1.0], (4, 1, 6, 6)))
     heatmap[:2] = heatmap[:2].clamp(max=0.5)

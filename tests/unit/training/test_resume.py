@@ -1,4 +1,4 @@
-"""A training that is killed, at any step and as often as you like, ends with the bytes of one that was not."""
+"""A training that is killed at any step, any number of times, ends with the same bytes as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def newest_step(out: Path) -> int:
 
 
 def kill_at(step: int, process: subprocess.Popen[bytes], out: Path, delay_s: float) -> None:
-    """SIGKILL when the state of a step is there, `delay_s` later, so that it falls anywhere in what follows."""
+    """Send SIGKILL `delay_s` after the state of a step is saved; with a random delay, the kill interrupts any part of the next steps."""
     deadline = time.monotonic() + 120
     while newest_step(out) < step:
         assert process.poll() is None, f"ended before step {step}"
@@ -49,7 +49,7 @@ def kill_at(step: int, process: subprocess.Popen[bytes], out: Path, delay_s: flo
 
 
 @pytest.mark.parametrize("changes", [{}, {"ema": 0.9, "clip_norm": 1.0, "recipe": "official"}], ids=["preset", "more options"])
-def test_kills_at_random_steps_leave_no_trace(changes: dict[str, Any], dataset: Path, tmp_path: Path) -> None:
+def test_kills_at_random_steps_do_not_change_the_result(changes: dict[str, Any], dataset: Path, tmp_path: Path) -> None:
     seed = random.randrange(10**6)
     generator = random.Random(seed)
     killed = tmp_path / "killed"
@@ -59,8 +59,8 @@ def test_kills_at_random_steps_leave_no_trace(changes: dict[str, Any], dataset: 
         kill_at(step, start(params_of(save_every=1, **changes), dataset, killed), killed, generator.uniform(0, 0.2))
         assert not (killed / "out").exists(), f"seed {seed}: finished before it was killed at one of {steps}"
     assert start(params_of(save_every=1, **changes), dataset, killed).wait() == 0
-    run_training(params_of(**changes), dataset, tmp_path / "whole")
-    assert bytes_of(killed) == bytes_of(tmp_path / "whole"), f"seed {seed}, killed at {steps}"
+    run_training(params_of(**changes), dataset, tmp_path / "uninterrupted")
+    assert bytes_of(killed) == bytes_of(tmp_path / "uninterrupted"), f"seed {seed}, killed at {steps}"
 
 
 def test_a_finished_run_does_not_start_over(dataset: Path, finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,7 +68,7 @@ def test_a_finished_run_does_not_start_over(dataset: Path, finished: Path, capsy
     assert "going on at step 18 of 18" in capsys.readouterr().err
 
 
-def test_a_saved_state_brings_everything_back(tmp_path: Path) -> None:
+def test_a_saved_state_restores_everything(tmp_path: Path) -> None:
     params = params_of(ema=0.9)
     learner = Learner(start_model(params, tmp_path), params, open_fabric())
     images = torch.rand(4, 3, 64, 64)
@@ -94,7 +94,7 @@ def test_a_saved_state_brings_everything_back(tmp_path: Path) -> None:
             assert all(torch.equal(state[key], twins[key]) for key in state)
 
 
-def test_the_last_states_are_kept_and_a_spoilt_one_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_states_are_kept_and_a_damaged_one_is_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     params = params_of()
     learner = Learner(start_model(params, tmp_path), params, open_fabric())
     for step in (2, 4, 6):
@@ -106,7 +106,7 @@ def test_the_last_states_are_kept_and_a_spoilt_one_is_passed_over(tmp_path: Path
     assert "not readable" in capsys.readouterr().err
 
 
-def test_a_state_for_which_there_is_no_space_is_the_disks_error_and_not_torchs(tmp_path: Path) -> None:
+def test_a_state_without_disk_space_raises_the_error_of_the_disk_instead_of_torchs(tmp_path: Path) -> None:
     params = params_of()
     learner = Learner(start_model(params, tmp_path), params, open_fabric())
     most = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -36,7 +36,7 @@ def learner_of(params: Params) -> Learner:
 
 
 def gradients(model: LAANet, batch: Batch, params: Params) -> list[Tensor]:
-    """Gradient of the loss at a model's weights, which are not changed, nor its statistics."""
+    """Gradient of the loss at a model's weights; weights and statistics are not changed."""
     twin = copy.deepcopy(model)
     torch.manual_seed(SEED)
     batch_losses(twin, *to_device(twin, batch), params)[0].total.backward()  # type: ignore[no-untyped-call]
@@ -44,7 +44,7 @@ def gradients(model: LAANet, batch: Batch, params: Params) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.05])
-def test_a_step_is_adams_along_the_gradient_found_rho_uphill(batch: Batch, rho: float) -> None:
+def test_a_step_is_adam_with_the_gradient_at_the_weights_perturbed_by_rho(batch: Batch, rho: float) -> None:
     params = params_of(rho=rho)
     learner = learner_of(params)
     set_train_mode(learner.model, frozen_backbone=False)
@@ -89,7 +89,7 @@ def test_a_frozen_backbone_does_not_change_and_the_rest_does(batch: Batch) -> No
     assert not torch.equal(learner.model.state_dict()["backbone.network.conv_stem.weight"], before["backbone.network.conv_stem.weight"])
 
 
-def test_nothing_is_learnt_from_a_pass_that_is_not_finite(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_optimizer_does_not_step_if_a_pass_is_not_finite(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     learner = learner_of(params_of())
     gradients, seen = learner._gradients, []
 
@@ -113,7 +113,7 @@ def test_clipping_bounds_the_gradient_of_the_step(batch: Batch) -> None:
     assert torch.cat([parameter.grad.flatten() for parameter in free.model.parameters() if parameter.grad is not None]).norm() > 0.5
 
 
-def test_the_average_is_exponential_and_is_what_is_judged(batch: Batch) -> None:
+def test_the_average_is_exponential_and_is_the_network_that_is_evaluated(batch: Batch) -> None:
     learner = learner_of(params_of(ema=0.75))
     names = ("classifier.0.weight", "classifier.1.running_mean", "classifier.1.running_var")
     values = []
@@ -129,7 +129,7 @@ def test_the_average_is_exponential_and_is_what_is_judged(batch: Batch) -> None:
 
 
 @pytest.mark.parametrize(("option", "rho", "tolerance"), [("recompute", 0.05, 0.0), ("compile", 0.0, 0.01)])
-def test_ways_to_save_memory_or_time_change_no_step(batch: Batch, option: str, rho: float, tolerance: float) -> None:
+def test_recomputation_and_compilation_do_not_change_a_step(batch: Batch, option: str, rho: float, tolerance: float) -> None:
     if option == "compile" and shutil.which("g++") is None:
         pytest.skip("torch.compile on a CPU needs a C++ compiler")
     changes: dict[str, Any] = {option: True}
@@ -154,7 +154,7 @@ def test_a_backbone_that_cannot_recompute_is_one_sentence(monkeypatch: pytest.Mo
         Learner(model, params, open_fabric())
 
 
-def test_learning_rate_rises_to_the_peak_and_falls_to_nothing() -> None:
+def test_learning_rate_rises_to_the_peak_and_falls_to_zero() -> None:
     recipe = params_of(learning_rate=5e-5, peak_learning_rate=2e-4, warmup=0.25).train
     rates = [learning_rate(step, 400, recipe) for step in range(401)]
     assert rates[0] == pytest.approx(5e-5)

@@ -1,4 +1,4 @@
-"""Training as a whole, what cannot be trained on, and the training's data."""
+"""Complete trainings, refused inputs, and the training data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.helpers.training_set import SIZE, batches_of, bytes_of, clips_of, cro
 
 pytestmark = pytest.mark.slow
 
-# --- the whole
+# --- complete trainings
 
 
 def test_same_seed_same_bytes_and_another_seed_other_bytes(dataset: Path, finished: Path, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(dataset: Path, finish
     assert (tmp_path / "other/out/last.safetensors").read_bytes() != (finished / "out/last.safetensors").read_bytes()
 
 
-def test_log_and_metrics_tell_what_the_checkpoint_does(dataset: Path, finished: Path) -> None:
+def test_log_and_metrics_describe_the_checkpoint(dataset: Path, finished: Path) -> None:
     with (finished / "reports/log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "6"), ("2", "12"), ("3", "18")]
@@ -84,7 +84,7 @@ def test_curves_are_dvclives_files(tmp_path: Path) -> None:
     assert ours == theirs
 
 
-def test_a_point_of_the_curves_is_the_mean_since_the_last(dataset: Path, finished: Path, tmp_path: Path) -> None:
+def test_a_point_of_the_curves_is_the_mean_since_the_previous_point(dataset: Path, finished: Path, tmp_path: Path) -> None:
     run_training(params_of(log_every=3), dataset, tmp_path)
     each, third = (np.loadtxt(out / "reports/plots/metrics/train/loss.tsv", skiprows=1) for out in (finished, tmp_path))
     assert each[:, 0].tolist() == list(range(1, 19))
@@ -116,7 +116,9 @@ def test_an_empty_split_is_one_sentence(dataset: Path) -> None:
         (lambda values: values["model"].update(pretrained=True), r"not found.*model\.pretrained"),
     ],
 )
-def test_what_cannot_be_trained_is_one_sentence(changes: Callable[[Any], None], words: str, dataset: Path, tmp_path: Path) -> None:
+def test_parameters_that_cannot_be_trained_with_are_one_sentence(
+    changes: Callable[[Any], None], words: str, dataset: Path, tmp_path: Path
+) -> None:
     values = params_of().model_dump()
     changes(values)
     with pytest.raises(LaanetError, match=words):
@@ -136,7 +138,7 @@ def test_a_loss_that_is_not_finite_names_its_step_and_keeps_its_batch(dataset: P
 # --- data
 
 
-def test_only_real_videos_with_landmarks_are_learnt_from(dataset: Path) -> None:
+def test_only_real_videos_with_landmarks_are_trained_on(dataset: Path) -> None:
     assert [clip.video_id for clip in clips_of(dataset)] == ["a", "b", "c"]
 
 
@@ -150,12 +152,12 @@ def test_a_videos_draw_depends_on_nothing_but_seed_epoch_and_name(dataset: Path)
     assert len(set(map(frozenset, epochs))) > 3
 
 
-def test_a_resumed_plan_is_the_rest_of_the_whole_plan(dataset: Path) -> None:
+def test_a_resumed_plan_is_the_rest_of_the_complete_plan(dataset: Path) -> None:
     batches = TrainingBatches(clips_of(dataset), params_of())
-    whole = list(batches)
-    assert len(whole) == 3 * batches.steps_per_epoch == 18
+    complete = list(batches)
+    assert len(complete) == 3 * batches.steps_per_epoch == 18
     batches.start = 8
-    assert list(batches) == whole[8:]
+    assert list(batches) == complete[8:]
 
 
 @pytest.mark.parametrize("method", ["sbi", "bi"])
@@ -239,7 +241,7 @@ def test_a_blended_image_has_the_background_of_its_crop_and_a_face_of_another_pe
     assert torch.equal(images[:2, :, :4, :4], images[2:, :, :4, :4])
 
 
-def test_partners_are_drawn_anew_each_epoch_and_never_of_the_same_person(dataset: Path) -> None:
+def test_partners_are_drawn_again_in_each_epoch_and_are_never_the_same_person(dataset: Path) -> None:
     clips, params = clips_of(dataset), params_with("bi")
     clips[2] = dataclasses.replace(clips[2], person=clips[0].person)
     crops = crops_of(clips, params)
@@ -295,7 +297,7 @@ def test_a_pair_without_a_blend_is_real_twice_and_counted(dataset: Path, tmp_pat
         assert int(next(csv.DictReader(file))["unblended"]) > 0
 
 
-def test_fakes_of_the_data_set_stand_beside_real_crops(dataset: Path) -> None:
+def test_fakes_of_the_data_set_are_batched_with_real_crops(dataset: Path) -> None:
     real, fake = (read_clips("train", dataset / "crops", dataset / "landmarks.h5", dataset / "index.csv", label).clips for label in (0, 1))
     assert [clip.video_id for clip in fake] == ["fake", "fake_too"]
     params = params_of(model={"heads": []}, fakes="dataset")
@@ -304,16 +306,16 @@ def test_fakes_of_the_data_set_stand_beside_real_crops(dataset: Path) -> None:
     assert all(batch.targets.label.tolist() == [0, 0, 1, 1] for batch in batches)
     drawn = {item for batch in batches for item in batch.items[2:]}
     assert {item.rsplit("/", 1)[0].rsplit(" ", 1)[1] for item in drawn} == {"fake", "fake_too"}
-    assert len(drawn) > 6, "crops are drawn anew"
+    assert len(drawn) > 6, "crops are drawn again in each epoch"
     validation = make_pairs(collate([crops[draw_epoch(real, VALIDATION, 1, 1)[0]]]), params, augmented=False)
     pixels = {crops.read(clip, number).image.tobytes() for clip in fake for number in range(len(clip.members))}
     assert validation.images[1].permute(1, 2, 0).numpy().tobytes() in pixels, "not augmented, not blended"
 
 
-# --- batches made ahead
+# --- prefetched batches
 
 
-def test_batches_made_ahead_are_the_same_in_the_same_order(dataset: Path) -> None:
+def test_prefetched_batches_are_the_same_in_the_same_order(dataset: Path) -> None:
     made, asked = (
         list(islice(batches_of(dataset, params_of()), 8)),
         prefetch(islice(batches_of(dataset, params_of()), 8), torch.device("cpu")),
@@ -323,7 +325,7 @@ def test_batches_made_ahead_are_the_same_in_the_same_order(dataset: Path) -> Non
         assert torch.equal(here.images, there.images)
 
 
-def test_worker_processes_outlive_the_thread_that_makes_batches_ahead(dataset: Path) -> None:
+def test_worker_processes_outlive_the_thread_that_prefetches_batches(dataset: Path) -> None:
     clips, params = clips_of(dataset), params_of()
     samples = make_loader(crops_of(clips, params), validation_batches(clips, params), 1)
     batches = PairBatches(samples, params, torch.device("cpu"), augmented=False)
@@ -332,7 +334,7 @@ def test_worker_processes_outlive_the_thread_that_makes_batches_ahead(dataset: P
     assert len(first) > 1
 
 
-def test_an_error_in_a_batch_made_ahead_is_raised_where_it_is_asked_for(dataset: Path) -> None:
+def test_an_error_in_a_prefetched_batch_is_raised_when_it_is_requested(dataset: Path) -> None:
     def broken() -> Iterator[Batch]:
         yield from islice(batches_of(dataset, params_of()), 2)
         raise LaanetError("spoilt crop")
@@ -343,7 +345,7 @@ def test_an_error_in_a_batch_made_ahead_is_raised_where_it_is_asked_for(dataset:
         next(batches)
 
 
-def test_no_more_batches_are_made_ahead_than_fit_and_none_when_nobody_asks(dataset: Path) -> None:
+def test_prefetching_is_bounded_and_stops_when_it_is_closed(dataset: Path) -> None:
     made = 0
 
     def counted() -> Iterator[Batch]:
@@ -364,9 +366,9 @@ def test_no_more_batches_are_made_ahead_than_fit_and_none_when_nobody_asks(datas
 @pytest.mark.parametrize("processes", [2, 4])
 def test_processes_share_each_batch_without_overlap(dataset: Path, processes: int) -> None:
     clips, params = clips_of(dataset), params_of(batch_size=8)
-    whole = list(TrainingBatches(clips, params))
+    together = list(TrainingBatches(clips, params))
     parts = [list(TrainingBatches(clips, params, rank, processes)) for rank in range(processes)]
-    for batch, shares in zip(whole, zip(*parts, strict=True), strict=True):
+    for batch, shares in zip(together, zip(*parts, strict=True), strict=True):
         assert sorted(batch) == sorted(draw for share in shares for draw in share)
         assert {len(share) for share in shares} == {4 // processes}
 
