@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := demo
-.PHONY: help demo test test-fast chaos lint docs figures bench-synthesis bench-train bench-eval bench-media bench-scan estimate lock
+.PHONY: help demo test test-fast chaos lint docs figures bench-synthesis bench-train bench-eval bench-media bench-gpu bench-scan estimate lock
 
 help:  ## List these commands
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
@@ -54,6 +54,9 @@ bench-eval: .venv/installed  ## Measure frames/s of scoring, against alternative
 
 bench-media: .venv/installed  ## Measure seconds per video from video to Mask-SSIM, against a plain implementation
 	python -m benchmarks.media
+
+bench-gpu: .venv/installed  ## Run the GPU tests and all benchmarks on a GPU, in at most nine minutes
+	python -m benchmarks.gpu
 
 bench-scan: .venv/installed  ## Measure a rescan, and a dvc repro with nothing to do, for 5,000 videos
 	python -m benchmarks.scan

@@ -58,11 +58,11 @@ def main() -> None:
         write_crops(folder, options.videos)
         _tell(f"an evaluation of {options.videos} videos")
         whole = {"evaluation": kill_and_resume(folder, options.videos)}
-        devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+        devices = [options.device] if options.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
         measured = {device: measure(device, folder, options.rounds) for device in devices}
     for device, found in measured.items():
         scored = whole if device == devices[-1] else {}
-        gpu = {} if "cuda" in devices else {"gpu": "not run: no GPU"}
+        gpu = {} if torch.cuda.is_available() else {"gpu": "not run: no GPU"}
         report = {"machine": describe_machine(device), "backbone": paper_params().model.backbone, "size": SIZE, **found, **scored, **gpu}
         _print(report)
         RESULTS.mkdir(exist_ok=True)
@@ -210,6 +210,7 @@ def _tell(what: str) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure crops per second of scoring and of a complete evaluation.")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="one device instead of all of this machine")
     parser.add_argument("--videos", type=int, default=20, help="videos of the complete evaluation (20)")
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds (5)")
     return parser.parse_args()

@@ -40,7 +40,7 @@ from laanet_core.training.step import Learner, set_train_mode
 from laanet_core.training.trainer import repeatable, start_model
 
 RESULTS = Path(__file__).parent / "results"
-WAYS = {"cpu": ["float64", "float32", "ours"], "cuda": ["float64", "float32", "ours", "ours, compiled"]}
+WAYS = {"cpu": ["float64", "float32", "ours"], "cuda": ["float64", "float32", "ours", "ours, compiled", "ours, without SAM"]}
 STEPS = {"cpu": 2, "cuda": 50}
 RATE = 1e-5
 OUT_OF_MEMORY = 75
@@ -57,7 +57,7 @@ def main() -> None:
         report = {"machine": describe_machine(device), "backbone": options.backbone, "size": options.size, "batches": batches}
         _print(report)
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"train_{device}.json").write_text(json.dumps(report, indent=1) + "\n")
+        (RESULTS / (options.results or f"train_{device}.json")).write_text(json.dumps(report, indent=1) + "\n")
 
 
 def _measure_here(options: argparse.Namespace) -> None:
@@ -196,6 +196,7 @@ def _params(options: argparse.Namespace) -> Params:
     values = load_params(Path("presets/paper.yaml")).model_dump()
     values["model"] |= {"pretrained": False, "backbone": options.backbone}
     values["train"] |= {"batch_size": options.batch, "compile": options.way.endswith("compiled")}
+    values["train"]["rho"] *= not options.way.endswith("without SAM")
     values["crops"]["size"] = options.size
     return Params.model_validate(values)
 
@@ -208,6 +209,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--backbone", default="tf_efficientnet_b4.ap_in1k", help="timm name")
     parser.add_argument("--steps", type=int, help="measured steps per round (2 on a CPU, 50 on a GPU)")
     parser.add_argument("--rounds", type=int, default=2, help="rounds through all implementations (2)")
+    parser.add_argument("--results", default="", help="name of the file in benchmarks/results (train_<device>.json)")
     parser.add_argument("--way", default="", help=argparse.SUPPRESS)
     return parser.parse_args()
 
