@@ -188,7 +188,7 @@ def test_evaluating_another_network_needs_no_training(project: Project) -> None:
     project.dvc("repro", "--single-item", "robustness")
     project.dvc("repro", "--single-item", "report")
     page = (project.root / "reports/index.html").read_text()
-    assert "The network of given.safetensors, which was not trained here" in page
+    assert "The network in given.safetensors, which was not trained here" in page
     assert "Validation AUC by epoch" not in page
 
 
