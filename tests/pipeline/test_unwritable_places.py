@@ -43,7 +43,7 @@ def assert_one_sentence(output: str, sentence: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_work_folder_that_is_read_only_is_one_sentence_for_every_stage(project: Project, stage: str) -> None:
     output = in_a_small_place(project, f"LAANET_WORK={{place}} python -m stages.{stage}", "ro,size=1m")
-    assert_one_sentence(output, r"place\S*: cannot be used \(Read-only file system\); make it writable or name another place")
+    assert_one_sentence(output, r"place\S*: cannot be used \(Read-only file system\); make it writable or choose another location")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
