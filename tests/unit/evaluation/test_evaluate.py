@@ -26,6 +26,8 @@ from tests.helpers.drawn_face import face_image
 from tests.helpers.paths import ROOT
 from tests.helpers.shards import content_digest
 
+pytestmark = pytest.mark.slow
+
 SIZE = 64
 OUTPUTS = ["scores.csv", "frame_scores.csv", "measures.csv", "mask_ssim_bins.csv", "roc.csv", "scoring.json", "metrics.json"]
 

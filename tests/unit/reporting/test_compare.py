@@ -14,6 +14,8 @@ from tests.helpers.project import table
 from tests.helpers.report_inputs import Page
 from tests.helpers.score_files import Rows, compare, estimates, scored, sentence, write_scores
 
+pytestmark = pytest.mark.slow
+
 FILES = ["comparison.csv", "comparison.html", "figure1a.svg", "figure1b.svg", "unmatched.csv"]
 
 

@@ -21,6 +21,8 @@ from laanet_core.store.parameter_changes import ParameterChange
 from tests.helpers.paths import ROOT
 from tests.helpers.report_inputs import FAILED, PROVENANCE, Page, demo_rows, report, row, write_gallery, write_inputs
 
+pytestmark = pytest.mark.slow
+
 PRESET = ROOT / "presets/demo.yaml"
 FIGURES = ["fig. 1b", "fig. 1a", "Mask-SSIM", "loss", "validation", "ROC", "scores", "calibration"]
 """Figures of one data set with reals and paired fakes."""
