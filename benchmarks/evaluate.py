@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import add_device_option, describe_machine, devices
 from benchmarks.whole_evaluation import SIZE, kill_and_resume, paper_params, write_crops
 from laanet_core.evaluation.evaluate import load_network
 from laanet_core.evaluation.predict import CROPS_A_PASS
@@ -58,10 +58,10 @@ def main() -> None:
         write_crops(folder, options.videos)
         _tell(f"an evaluation of {options.videos} videos")
         whole = {"evaluation": kill_and_resume(folder, options.videos)}
-        devices = [options.device] if options.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-        measured = {device: measure(device, folder, options.rounds) for device in devices}
+        measured_on = devices(options.device)
+        measured = {device: measure(device, folder, options.rounds) for device in measured_on}
     for device, found in measured.items():
-        scored = whole if device == devices[-1] else {}
+        scored = whole if device == measured_on[-1] else {}
         gpu = {} if torch.cuda.is_available() else {"gpu": "not run: no GPU"}
         report = {"machine": describe_machine(device), "backbone": paper_params().model.backbone, "size": SIZE, **found, **scored, **gpu}
         _print(report)
@@ -210,7 +210,7 @@ def _tell(what: str) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure crops per second of scoring and of a complete evaluation.")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="one device instead of all of this machine")
+    add_device_option(parser)
     parser.add_argument("--videos", type=int, default=20, help="videos of the complete evaluation (20)")
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds (5)")
     return parser.parse_args()

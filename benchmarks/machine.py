@@ -1,12 +1,23 @@
-"""Description of the machine on which a benchmark ran."""
+"""The machine on which a benchmark runs: its devices, and its description."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 from pathlib import Path
 
 import torch
+
+
+def add_device_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option --device, to be read by `devices`."""
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="one device instead of all of this machine")
+
+
+def devices(requested: str | None) -> list[str]:
+    """The requested device, or without one the CPU and, if torch finds one, the GPU."""
+    return [requested] if requested else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 def describe_machine(device: str) -> dict[str, str | int]:

@@ -23,7 +23,7 @@ import skimage.data
 import torch
 from torch import Tensor
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import add_device_option, describe_machine, devices
 from benchmarks.plain_synthesis import plain_pair
 from laanet_core.params import AugmentParams, SynthesisParams
 from laanet_core.runtime.memory import keep_freed_memory
@@ -76,7 +76,7 @@ class Stopwatch:
 def main() -> None:
     """Measure on every device of this machine, print a table and write the results."""
     options = _options()
-    for device in [options.device] if options.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+    for device in devices(options.device):
         report = {"size": options.size, "rounds": options.rounds, "pairs": measure(torch.device(device), options)}
         report = {"machine": describe_machine(device), **report}
         _print(report)
@@ -167,7 +167,7 @@ def _print(report: dict[str, Any]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure milliseconds per pair of a real image and its pseudo-fake, with targets.")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="one device instead of all of this machine")
+    add_device_option(parser)
     parser.add_argument("--size", type=int, default=384, help="pixels of an image side (384)")
     parser.add_argument("--rounds", type=int, default=15, help="measured batches of each implementation (15)")
     return parser.parse_args()

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import add_device_option, describe_machine, devices
 from laanet_core.heads.registry import head_weights
 from laanet_core.heads.spec import LossContext, TargetSource
 from laanet_core.model.laanet import STRIDE
@@ -52,7 +52,7 @@ def main() -> None:
     if options.way:
         _measure_here(options)
         return
-    for device in [options.device] if options.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+    for device in devices(options.device):
         batches = measure_batches(device, options)
         report = {"machine": describe_machine(device), "backbone": options.backbone, "size": options.size, "batches": batches}
         _print(report)
@@ -203,7 +203,7 @@ def _params(options: argparse.Namespace) -> Params:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure images per second and peak memory of a training step.")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="one device instead of all of this machine")
+    add_device_option(parser)
     parser.add_argument("--batch", type=int, default=16, help="images per step (16)")
     parser.add_argument("--size", type=int, default=384, help="pixels of an image side (384)")
     parser.add_argument("--backbone", default="tf_efficientnet_b4.ap_in1k", help="timm name")
