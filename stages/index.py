@@ -3,11 +3,10 @@
 from collections import Counter
 from pathlib import Path
 
-import yaml
-
 from laanet_core.datasets.index import write_index
 from laanet_core.datasets.layouts import build_index
 from laanet_core.params import DatasetParams, Params
+from laanet_core.store.dvc_records import read_lock
 from laanet_core.store.work_dir import work_root
 from stages.repair import remove_replaced
 from stages.runner import run_stage
@@ -34,7 +33,7 @@ def is_locked(dataset: str, params: DatasetParams, lock: Path = Path("dvc.lock")
     """Return whether dvc.lock has an index with the same parameters; not so for a mistyped root."""
     if not lock.is_file():
         return False
-    stage = yaml.safe_load(lock.read_text())["stages"].get(f"index@{dataset}")
+    stage = read_lock(lock).get(f"index@{dataset}")
     return stage is not None and DatasetParams.model_validate(stage["params"]["params.yaml"][f"datasets.{dataset}"]) == params
 
 

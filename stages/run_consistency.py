@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,16 @@ def check_run(values: Mapping[str, Any]) -> None:
         write_json(RECORD, {"command": command, "params": params})
         return
     before = record["params"]
-    for key in sorted(before.keys() | params.keys()):
-        if before.get(key) != params.get(key):
+    check_unchanged(before, params, sorted(before.keys() | params.keys()), "this run", "its stages would be inconsistent")
+
+
+def check_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], keys: Iterable[str], started: str, consequence: str) -> None:
+    """Raise LaanetError for the first of these dotted keys whose value now differs from that when `started` started."""
+    for key in keys:
+        if before.get(key) != now.get(key):
             raise LaanetError(
-                f"params.yaml: {key} was {in_yaml(before.get(key))} when this run started and is {in_yaml(params.get(key))} now, so its "
-                "stages would be inconsistent; wait for other commands to finish ('laanet run' does so), set the intended value, then run "
-                "again."
+                f"params.yaml: {key} was {in_yaml(before.get(key))} when {started} started and is {in_yaml(now.get(key))} now, so "
+                f"{consequence}; wait for other commands to finish ('laanet run' does so), set the intended value, then run again."
             )
 
 

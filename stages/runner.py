@@ -21,8 +21,7 @@ from laanet_core.store.work_dir import work_root
 from stages.dvc_lock import hold_dvc_lock
 from stages.dvc_yaml import Stage, read_stage
 from stages.input_checks import check_code, check_inputs
-from stages.run_consistency import check_run
-from stages.yaml_text import in_yaml
+from stages.run_consistency import check_run, check_unchanged
 
 PARAMS = Path("params.yaml")
 
@@ -93,9 +92,4 @@ def _check_params(values: Mapping[str, Any], declared: Stage) -> None:
     except LaanetError as error:
         raise LaanetError(f"while this stage ran, params.yaml became unreadable, so nothing is kept: {error}") from None
     before = flatten(values)
-    for key in chosen(before | now, declared.params):
-        if before.get(key) != now.get(key):
-            raise LaanetError(
-                f"params.yaml: {key} was {in_yaml(before.get(key))} when this stage started and is {in_yaml(now.get(key))} now, so its "
-                "result is not kept; wait for other commands to finish ('laanet run' does so), set the intended value, then run again."
-            )
+    check_unchanged(before, now, chosen(before | now, declared.params), "this stage", "its result is not kept")
